@@ -1,0 +1,62 @@
+# Everything runs in .venv, made on demand from the lock. Needed: Python 3.11 or newer with venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports format bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/ready ## the whole story, on a homeserver of its own
+	@$(BIN)/wenk demo
+
+test: $(VENV)/ready ## all tests; ARGS="-k reference" for some of them
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types imports ## lint, types and the import contract
+
+lint: $(VENV)/ready ## ruff: rules and format
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "not formatted; run: make format"; exit 1; }
+
+types: $(VENV)/ready ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(VENV)/ready ## imports point one way: bot, handlers, storage, domain
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/ready ## format, and fix what can be fixed
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+bench: $(VENV)/ready ## measure against bare Matrix on one Synapse, and print the ratios
+	@$(BIN)/python -m bot.demo.bench $(ARGS)
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade) pyproject.toml
+
+lock: $(VENV)/ready ## lock again after a change of pyproject.toml; UPGRADE=1 takes the newest versions
+	@$(COMPILE) --output-file requirements.lock
+	@$(COMPILE) --extra dev --extra demo --constraint requirements.lock --output-file requirements-dev.lock
+	@! grep -n '://' requirements.lock requirements-dev.lock || { echo "a lock names no host"; exit 1; }
+
+clean: ## remove what make made
+	@rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/js/node_modules
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# A new lock makes a new environment: nothing stays in it that the lock does not name.
+$(VENV)/locked: requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Wenk needs Python 3.11 or newer; name it: make PYTHON=python3.11"; exit 1; }
+	@echo "Making $(VENV) from the lock; once, about a minute:"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@{ $(PIP) install --require-hashes -r requirements-dev.lock 2>&1 && touch $@; } | tee $(VENV)/install.log \
+		| awk '/^Collecting/ { printf "."; fflush() } END { print "" }'
+	@test -f $@ || { tail -n 20 $(VENV)/install.log; exit 1; }
+
+$(VENV)/ready: $(VENV)/locked pyproject.toml
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

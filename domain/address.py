@@ -28,11 +28,15 @@ class Address:
     def __post_init__(self) -> None:
         """Raise BadAddress where the parts do not go together."""
         if self.kind == "home":
-            sound = _POSTCODE.fullmatch(self.postcode.lower()) and 0 < self.number <= _HIGHEST
-            sound = sound and self.postcode.isupper() and self.suffix == _one_spelling(self.suffix)
+            sound = (
+                _ONE_SPELLING.fullmatch(self.postcode) is not None
+                and 0 < self.number <= _HIGHEST
+                and len(self.suffix) <= _LONGEST_SUFFIX
+                and self.suffix == _one_spelling(self.suffix)
+            )
         else:
             sound = not (self.postcode or self.number or self.suffix)
-        if not sound or len(self.suffix) > _LONGEST_SUFFIX:
+        if not sound:
             raise BadAddress("unreadable")
 
     def __str__(self) -> str:
@@ -53,6 +57,7 @@ _KINDS: dict[str, Literal["none", "secret"]] = {
     "secret": "secret",
 }
 # SA, SD and SS are not given out.
+_ONE_SPELLING = re.compile(r"[1-9][0-9]{3}(?!S[ADS])[A-Z]{2}")
 _POSTCODE = re.compile(r"(?<![0-9])([1-9][0-9]{3}) ?((?!s[ads])[a-z]{2})(?![a-z])")
 _HOUSE = re.compile(r"0*([1-9][0-9]{0,4})(?![0-9])([-/., a-z0-9]*)")
 

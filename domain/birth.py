@@ -91,8 +91,11 @@ def check_age(born: BirthDate, today: date) -> None:
 
 _ISO = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")
 # Phones turn a hyphen into any of several dashes; NFKC leaves these.
-_TEXT = re.compile("(?:[0-9]+|[^\\W\\d_]+|[-\u2010\u2013\u2014\u2212/.,'\u2019\\s])+")
+_TEXT = re.compile("(?:[0-9]|[^\\W\\d_]|[-\u2010\u2013\u2014\u2212/.,'\u2019\\s])+")
 _WORD = re.compile(r"[0-9]+|[^\W\d_]+")
+# `14032015`, `140315` and `20150314`. No month is 19 or 20, so these readings never collide.
+_RUN = re.compile(r"([0-9]{2})([0-9]{2})((?:19|20)[0-9]{2}|[0-9]{2})|([0-9]{4})([0-9]{2})([0-9]{2})")
+_BY_LENGTH = {1: "n", 2: "n", 4: "y"}
 _ORDINAL = frozenset({"e", "st", "nd", "rd", "th"})
 _MONTHS = {
     word: number
@@ -126,10 +129,10 @@ def parse_birth_date(text: str) -> BirthDate:
     if not _TEXT.fullmatch(plain):
         raise BadBirthDate("unreadable")
     words = [word for word in _WORD.findall(plain) if word not in _ORDINAL]
-    if len(words) == 1:
-        words = _split_digits(words[0])
-    numbers = [_MONTHS.get(word) or (int(word) if word.isdecimal() else 0) for word in words]
-    match "".join(map(_kind, words)), numbers:
+    if len(words) == 1 and (run := _RUN.fullmatch(words[0])):
+        words = [part for part in run.groups() if part]
+    read = [_read(word) for word in words]
+    match "".join(kind for kind, _ in read), [number for _, number in read]:
         case "y", [year]:
             return BirthDate(year)
         case "ny" | "my", [month, year]:
@@ -148,16 +151,10 @@ def parse_birth_date(text: str) -> BirthDate:
             raise BadBirthDate("unreadable")
 
 
-def _kind(word: str) -> str:
-    """`m` for the name of a month, `y` for four digits, `n` for one or two, else `?`."""
+def _read(word: str) -> tuple[str, int]:
+    """A number and what it may be: `m` the name of a month, `y` four figures, `n` one or two."""
     if word in _MONTHS:
-        return "m"
-    return {1: "n", 2: "n", 4: "y"}.get(len(word), "?") if word.isdecimal() else "?"
-
-
-def _split_digits(word: str) -> list[str]:
-    """`20150314`, `14032015` and `140315` in three. No month is 19 or 20, so these readings never collide."""
-    if not word.isdecimal() or len(word) not in {6, 8}:
-        return [word]
-    year_last = len(word) == 6 or word[4:6] in {"19", "20"}  # noqa: PLR2004 (ddmmyy has six digits)
-    return [word[:2], word[2:4], word[4:]] if year_last else [word[:4], word[4:6], word[6:]]
+        return "m", _MONTHS[word]
+    if not word.isdecimal() or len(word) not in _BY_LENGTH:
+        raise BadBirthDate("unreadable")
+    return _BY_LENGTH[len(word)], int(word)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import compress
 
 from domain.child import Child
 from domain.names import given_key, surname_key
@@ -54,7 +55,8 @@ def compare(new: Child, known: Child, weights: Weights = CERTAIN) -> Decision:
     A birth date that is not known to the day is never certain, and a shielded child is never matched automatically.
     """
     reasons = _agreeing(new, known)
-    score = sum(getattr(weights, field) for field in reasons)
+    worth = {"born": weights.born, "given": weights.given, "surname": weights.surname}
+    score = sum(worth[field] for field in reasons)
     guarded = not (new.born.full and known.born.full) or new.shielded or known.shielded
     verdict = Verdict.AUTO if score >= weights.auto and not guarded else Verdict.NONE
     return Decision(verdict, score, reasons)
@@ -62,16 +64,16 @@ def compare(new: Child, known: Child, weights: Weights = CERTAIN) -> Decision:
 
 def identical(one: Child, other: Child) -> bool:
     """Typed as the same child, address aside: one professional does not place two signals on it."""
-    return len(_agreeing(one, other)) == _FIELDS
+    return _agreeing(one, other) == _FIELDS
 
 
-_FIELDS = 3
+_FIELDS = ("born", "given", "surname")
 
 
 def _agreeing(one: Child, other: Child) -> tuple[str, ...]:
-    agreement = {
-        "born": one.born == other.born,
-        "given": given_key(one.given) == given_key(other.given),
-        "surname": surname_key(one.surname) == surname_key(other.surname),
-    }
-    return tuple(field for field, agrees in agreement.items() if agrees)
+    same = (
+        one.born == other.born,
+        given_key(one.given) == given_key(other.given),
+        surname_key(one.surname) == surname_key(other.surname),
+    )
+    return tuple(compress(_FIELDS, same))

@@ -1,0 +1,33 @@
+"""What a region may choose, within the law; every default is the strictest reading (DOMAIN.md)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.life import Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """The choices of one region.
+
+    `coordinators` are the Matrix ids of the first ones. Terms in years or days; `daily_cap` in signals per professional
+    and day; `card_minutes`: how long the bot's own cards that hold a child's data stay readable.
+    """
+
+    name: str
+    coordinators: tuple[str, ...]
+    language: Literal["nl", "en"] = "nl"
+    index_name: str = "Verwijsindex"
+    basis: Literal["jeugdwet", "toestemming"] = "jeugdwet"
+    active_years: int = 2
+    erase_years: int = 5
+    erase_from: Literal["placed", "inactive"] = "placed"
+    contact_days: int = 10
+    close_days: int = 30
+    daily_cap: int = 50
+    different_organisations: bool = False
+    card_minutes: int = 60
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(active_years=self.active_years, erase_years=self.erase_years, erase_from=self.erase_from)

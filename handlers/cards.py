@@ -1,0 +1,44 @@
+"""Cards: what Wenk says, for people and, in their `wenk` part, for machines."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from handlers.words import Line, Text, say
+
+TO_ACT_ON = frozenset(
+    {"match.notice", "match.introduction", "match.earlier", "signal.expiring", "review.opened", "alarm"}
+)
+"""Clients show no notification for `m.notice`: these kinds somebody must act on are `m.text`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One message. `fields` go into its machine part; `personal`: it holds a child's data and does not stay."""
+
+    kind: str
+    text: tuple[Line, ...]
+    fields: dict[str, Any] = field(default_factory=dict)
+    personal: bool = False
+
+
+def card(kind: str, /, *text: Line, personal: bool = False, **fields: object) -> Card:
+    """A card of a kind with its lines, one below the other, and the fields of its machine part."""
+    return Card(kind=kind, text=text, fields=dict(fields), personal=personal)
+
+
+def error(code: str, /, *text: Line, **fields: object) -> Card:
+    """What went wrong, and what to do: the answer to something that changed nothing."""
+    return Card(kind="error", text=text or (Line(f"error.{code}"),), fields={"code": code, **fields})
+
+
+def render(shown: Card, language: str, re: str | None = None) -> dict[str, Any]:
+    """The Matrix content of a card, without its id. `re`: the event that it answers."""
+    parts: list[Text] = [say(part, language) for part in shown.text]
+    return {
+        "msgtype": "m.text" if shown.kind in TO_ACT_ON else "m.notice",
+        "body": "\n".join(part.plain for part in parts),
+        "format": "org.matrix.custom.html",
+        "formatted_body": "<br>".join(part.html for part in parts),
+        "m.mentions": {},
+        "wenk": {"kind": shown.kind} | ({"re": re} if re else {}) | shown.fields,
+    }

@@ -1,0 +1,50 @@
+"""What happens to a signal, whoever or whatever makes it happen: one way through domain.life's table."""
+
+from domain.life import Event, State, next_look, next_state, plan
+from handlers.cards import card
+from handlers.introductions import leave
+from handlers.office import Office
+from handlers.words import line
+from storage.signals import Signal
+
+WENK = "wenk"
+"""Who does what time does."""
+
+
+async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK) -> Signal | None:
+    """Make an event happen to a signal; the signal as it is then, None once erased. Raises NotPossible.
+
+    `by` is the user id of who did it; somebody who did it is told in the answer, not by a card of its own.
+    """
+    uow = office.uow
+    follows = next_state(signal.state, event)
+    if event is Event.MISTAKE:
+        await _report_mistake(office, signal)
+    if follows.leaves:
+        await leave(office, signal, at_once=follows.empties)
+    await uow.audit.write(by, f"signal.{event}", signal.key)
+    if follows.tell is not None and by != signal.owner:
+        await office.tell(signal.owner, card(follows.tell, line(follows.tell, ref=signal.ref), ref=signal.ref))
+    if follows.to is State.ERASED:
+        await uow.signals.erase(signal)
+        return None
+    ended_on = signal.ended_on
+    if follows.to is State.INACTIVE and ended_on is None:
+        # A sweep that ran late does not lengthen anything.
+        ended_on = min(uow.today, signal.active_until)
+    terms = plan(signal.placed_on, signal.child.born, office.region.terms, ended_on)
+    return await uow.signals.set_state(signal, follows.to, ended_on, next_look(follows.to, terms, uow.today))
+
+
+async def _report_mistake(office: Office, signal: Signal) -> None:
+    """Placing, reading and withdrawing would be a search: so who learned something and withdraws is reported."""
+    uow = office.uow
+    matched = await uow.pairs.decided(signal)
+    if await uow.pairs.learned(signal.owner, matched):
+        owner = await uow.people.get(signal.owner)
+        name = owner.full_name if owner else ""
+        await office.alarm(
+            "mistake_after_disclosure",
+            line("alarm.mistake_after_disclosure", name=name, ref=signal.ref),
+            user_id=signal.owner,
+        )

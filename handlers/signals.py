@@ -1,0 +1,277 @@
+"""The story of a signal, in the order in which it happens: proposed, placed, listed, withdrawn."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from domain.address import Address, parse_address
+from domain.birth import BirthDate, NotBorn, TooOld, check_age, parse_birth_date
+from domain.calendar import midnight
+from domain.child import Child
+from domain.life import Event, NotPossible, State, next_look, plan
+from domain.matching import identical, tags
+from domain.names import check_name
+from domain.notice import must_tell
+from domain.references import parse_reference
+from handlers.cards import Card, card, error
+from handlers.command import BadValue, Command, Parameter, Who, one_of
+from handlers.dialogue import ask_again, propose
+from handlers.life import happen
+from handlers.matching import match
+from handlers.office import Talk
+from handlers.words import Line, line
+from storage.signals import Signal
+
+PAGE = 50
+"""Signals per list: a card must stay well within what one Matrix event may hold (64 KiB)."""
+_FAMILY = "family"
+
+
+class Family(msgspec.Struct, frozen=True):
+    """What brothers and sisters share: as it was typed for the first child."""
+
+    surname: str
+    address: str
+
+
+def read_signal_reference(text: str) -> str:
+    """`S-7K3QZ9`, however it was typed."""
+    reference = parse_reference(text, "S")
+    if reference is None:
+        raise BadValue("unreadable")
+    return reference
+
+
+async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
+    """Show what was understood, and ask for ja before anything is stored."""
+    child = _child(given)
+    refusal = await _refusal(talk, child)
+    if refusal is not None and refusal.fields["code"] in {"too_old", "not_born"}:
+        await ask_again(talk, "signal", "born", refusal)
+    elif refusal is not None:
+        await talk.answer(refusal)
+    else:
+        tell = must_tell(child.born, talk.uow.today)
+        shown = card(
+            "signal.proposed",
+            line("signal.proposed", **_fields(child)),
+            *((line("signal.proposed.partial"),) if not child.born.full else ()),
+            line(f"basis.{talk.region.basis}"),
+            line("signal.proposed.tell", whom=_whom(tell)),
+            line("signal.proposed.confirm"),
+            personal=True,
+            tell=list(tell),
+        )
+        await propose(talk, "signal", shown)
+
+
+async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
+    """After ja: store it, answer, and only then look who else is involved."""
+    child = _child(given)
+    if refusal := await _refusal(talk, child):
+        await talk.answer(refusal)
+        return
+    uow = talk.uow
+    ends = plan(uow.today, child.born, talk.region.terms)
+    tell = must_tell(child.born, uow.today)
+    signal = await uow.signals.add(
+        ref=await talk.office.reference("S", uow.signals.exists),
+        owner=talk.person.user_id,
+        basis=talk.region.basis,
+        child=child,
+        active_until=ends.active_until,
+        look_on=next_look(State.ACTIVE, ends, uow.today),
+        tags=tags(child),
+        addressees=tell,
+    )
+    await uow.audit.write(talk.person.user_id, "signal.placed", signal.key)
+    family = msgspec.msgpack.encode(Family(talk.values["surname"], talk.values["address"]))
+    answer_id = await talk.answer(
+        card(
+            "signal.placed",
+            line("signal.placed", ref=signal.ref, active_until=signal.active_until),
+            line("signal.placed.tell", whom=_whom(tell), ref=signal.ref),
+            line("signal.placed.another", example=line("example.another")),
+            ref=signal.ref,
+            tell=list(tell),
+            active_until=signal.active_until.isoformat(),
+        )
+    )
+    await uow.questions.put(talk.person.user_id, _FAMILY, answer_id, family)
+    await match(talk.office, signal)
+
+
+async def propose_another(talk: Talk, given: Mapping[str, Any]) -> None:
+    """A brother or sister of the child just signalled: surname and address are filled in."""
+    remembered = await talk.uow.questions.get(talk.person.user_id, _FAMILY)
+    if remembered is None or remembered.state is None:
+        await talk.answer(error("expired", line("error.no_family")))
+        return
+    family = msgspec.msgpack.decode(remembered.state, type=Family)
+    talk.values = talk.values | {"surname": family.surname, "address": family.address}
+    filled_in = {"surname": check_name(family.surname), "address": parse_address(family.address)}
+    await propose_signal(talk, {**given, **filled_in})
+
+
+async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
+    """Somebody's own signals, a page at a time."""
+    uow = talk.uow
+    signals = await uow.signals.of_owner(talk.person.user_id)
+    told = await uow.signals.told_of_owner(talk.person.user_id)
+    pages = max(1, -(-len(signals) // PAGE))
+    page = min(given.get("page", 1), pages)
+    shown = signals[(page - 1) * PAGE : page * PAGE]
+    lines = [
+        line(
+            f"signal.list.{signal.state}",
+            ref=signal.ref,
+            name=f"{signal.child.given} {signal.child.surname}",
+            active_until=signal.active_until,
+        )
+        for signal in shown
+    ]
+    more = (line("signal.list.more", page=page, pages=pages, next=page % pages + 1),) if pages > 1 else ()
+    await talk.answer(
+        card(
+            "signal.list",
+            line("signal.list" if signals else "signal.list.none"),
+            *lines,
+            *more,
+            personal=True,
+            signals=[_listed(signal, told.get(signal.id)) for signal in shown],
+            page=page,
+            pages=pages,
+        )
+    )
+    await uow.audit.write(talk.person.user_id, "signal.listed")
+
+
+async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
+    """Done: it becomes inactive. Mistake or deceased: it is erased at once."""
+    signal = await talk.uow.signals.owned(talk.person.user_id, given["ref"])
+    if signal is None:
+        await talk.answer(error("not_found"))
+        return
+    event = Event(given["reason"])
+    try:
+        await happen(talk.office, signal, event, by=talk.person.user_id)
+    except NotPossible:
+        await talk.answer(error("not_allowed", line("error.already_inactive", ref=signal.ref)))
+        return
+    await talk.answer(card("signal.withdrawn", line(f"signal.withdrawn.{event}", ref=signal.ref), ref=signal.ref))
+
+
+async def _refusal(talk: Talk, child: Child) -> Card | None:
+    """Why this child cannot be signalled now, if so."""
+    uow = talk.uow
+    try:
+        check_age(child.born, uow.today)
+    except TooOld:
+        return error("too_old", field="born")
+    except NotBorn:
+        return error("not_born", field="born")
+    for known in await uow.signals.of_owner_found_by(talk.person.user_id, tags(child)):
+        if known.state in {State.ACTIVE, State.FROZEN} and identical(known.child, child):
+            return error("duplicate", line("error.duplicate", ref=known.ref), ref=known.ref)
+    since = int(midnight(uow.today).timestamp() * 1000)
+    if await uow.signals.placed_since(talk.person.user_id, since) >= talk.region.daily_cap:
+        return error("rate_limited", line("error.rate_limited", cap=talk.region.daily_cap))
+    return None
+
+
+def _child(given: Mapping[str, Any]) -> Child:
+    return Child(given["given"], given["surname"], given["born"], given["address"])
+
+
+def _fields(child: Child) -> dict[str, object]:
+    return {
+        "given": child.given,
+        "surname": child.surname,
+        "born": born_line(child.born),
+        "address": address_line(child.address),
+    }
+
+
+def born_line(born: BirthDate) -> Line | date | str:
+    """A birth date to be read: a day in words, or what is known of it."""
+    if born.full:
+        return born.earliest
+    return line("born.month", month=born.month, year=born.year) if born.month else str(born.year)
+
+
+def address_line(address: Address) -> Line | str:
+    return str(address) if address.kind == "home" else line(f"address.{address.kind}")
+
+
+def _whom(tell: tuple[str, ...]) -> Line:
+    return line("tell." + "_".join(tell))
+
+
+def _listed(signal: Signal, told: date | None) -> dict[str, object]:
+    return {
+        "ref": signal.ref,
+        "state": str(signal.state),
+        "active_until": signal.active_until.isoformat(),
+        "told": told.isoformat() if told else None,
+    }
+
+
+def _page(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise BadValue("unreadable")
+    return int(text)
+
+
+GIVEN = Parameter("given", check_name)
+SURNAME = Parameter("surname", check_name)
+BORN = Parameter("born", parse_birth_date)
+ADDRESS = Parameter("address", parse_address)
+REFERENCE = Parameter("ref", read_signal_reference)
+
+COMMANDS = (
+    Command(
+        name="signal",
+        words={"nl": ("signaal",), "en": ("signal",)},
+        who=Who.PROFESSIONAL,
+        parameters=(GIVEN, SURNAME, BORN, ADDRESS),
+        act=propose_signal,
+        confirmed=place_signal,
+    ),
+    Command(
+        name="another",
+        words={"nl": ("nog een", "nog"), "en": ("another",)},
+        who=Who.PROFESSIONAL,
+        parameters=(GIVEN, BORN),
+        act=propose_another,
+    ),
+    Command(
+        name="signals",
+        words={"nl": ("signalen",), "en": ("signals",)},
+        who=Who.PROFESSIONAL,
+        parameters=(Parameter("page", _page, optional=True),),
+        by_words=True,
+        act=list_signals,
+    ),
+    Command(
+        name="withdraw",
+        words={"nl": ("intrekken",), "en": ("withdraw",)},
+        who=Who.PROFESSIONAL,
+        parameters=(
+            REFERENCE,
+            Parameter(
+                "reason",
+                one_of(
+                    {
+                        "klaar": Event.DONE, "done": Event.DONE,
+                        "fout": Event.MISTAKE, "mistake": Event.MISTAKE,
+                        "overleden": Event.DECEASED, "deceased": Event.DECEASED,
+                    }
+                ),
+            ),
+        ),
+        by_words=True,
+        act=withdraw_signal,
+    ),
+)  # fmt: skip

@@ -1,0 +1,78 @@
+"""The audit log: append-only rows, each chained to the one before by a keyed hash.
+
+It says who did what and when; on which signal only through a hash under that signal's own key, so that the link
+dies with the signal.
+"""
+
+import hmac
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import insert, select
+
+from storage.schema import audit
+from storage.session import REGION, Repository
+from storage.vault import SignalKey
+
+_GENESIS = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest link of the chain: what is posted so that it cannot be rewritten quietly."""
+
+    seq: int
+    mac: bytes
+
+
+class BrokenChain(Exception):
+    """The audit log was changed from outside; `seq` is the first row that does not fit."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"the audit log does not fit from row {seq} on")
+        self.seq = seq
+
+
+class AuditLog(Repository):
+    """Append and verify; nothing is ever changed or deleted."""
+
+    async def write(self, who: str, what: str, on: SignalKey | None = None) -> None:
+        """Add a line: `who` is a user id or `wenk`, `what` a fixed word, `on` the signal it concerns."""
+        head = await self.head()
+        subject = on.audit_subject() if on else b""
+        entry = (head.seq + 1, self._s.now_ms, who, what, subject)
+        await self._s.run(
+            insert(audit).values(
+                seq=head.seq + 1,
+                region_id=REGION,
+                at=self._s.now_ms,
+                who=who,
+                what=what,
+                subject=subject,
+                mac=self._mac(head.mac, entry),
+            )
+        )
+        self._s.audited += 1
+
+    async def head(self) -> Head:
+        row = await self._s.one(select(audit.c.seq, audit.c.mac).order_by(audit.c.seq.desc()).limit(1))
+        return Head(row.seq, row.mac) if row else Head(0, _GENESIS)
+
+    async def verify(self) -> int:
+        """Walk the whole chain; the number of rows. Raises BrokenChain."""
+        before, seq = _GENESIS, 0
+        rows = await self._s.connection.stream(
+            select(audit.c.seq, audit.c.at, audit.c.who, audit.c.what, audit.c.subject, audit.c.mac).order_by(
+                audit.c.seq
+            )
+        )
+        async for row in rows:
+            seq += 1
+            expected = self._mac(before, (row.seq, row.at, row.who, row.what, row.subject))
+            if row.seq != seq or not hmac.compare_digest(expected, row.mac):
+                raise BrokenChain(seq)
+            before = row.mac
+        return seq
+
+    def _mac(self, before: bytes, entry: tuple[int, int, str, str, bytes]) -> bytes:
+        return self._s.vault.audit_mac(before + msgspec.json.encode(entry))

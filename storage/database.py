@@ -1,0 +1,221 @@
+"""Opening the database, SQLite or PostgreSQL, so that what is committed stays committed.
+
+SQLite: WAL, synchronous FULL, foreign keys, secure_delete; writers begin with BEGIN IMMEDIATE. PostgreSQL: writers
+take one advisory lock. Both make two professionals who signal at the same moment see each other.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from storage.unit import UnitOfWork
+from storage.vault import Vault
+
+Clock = Callable[[], datetime]
+Wake = Callable[[frozenset[str]], None]
+
+_BUSY_TIMEOUT_MS = 10_000
+_WRITER_LOCK = 0x57454E4B
+"""'WENK': the advisory lock that PostgreSQL's writers take."""
+_WRITES = "wenk_writes"
+
+
+class DatabaseFault(Exception):
+    """The database cannot be used; the message says what to do."""
+
+
+def system_clock() -> datetime:
+    """The process's clock, the only one in production."""
+    return datetime.now(UTC)
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _refuse_newer(connection: Connection) -> str | None:
+    script = ScriptDirectory.from_config(_migrations())
+    known = {revision.revision for revision in script.walk_revisions()}
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in known:
+        msg = f"the database is at revision {current}, newer than this Wenk: install the Wenk that wrote it, or a later one"
+        raise DatabaseFault(msg)
+    return current
+
+
+def _migrate(connection: Connection) -> None:
+    _refuse_newer(connection)
+    config = _migrations()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own type)
+    # The driver must not begin transactions by itself: BEGIN IMMEDIATE is ours to say.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """An engine for `sqlite+aiosqlite:///...` or `postgresql+psycopg://...`; raises DatabaseFault."""
+    driver = make_url(url).drivername
+    if driver == "sqlite+aiosqlite":
+        engine = create_async_engine(url)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    elif driver == "postgresql+psycopg":
+        engine = create_async_engine(url, pool_pre_ping=True)
+        event.listen(engine.sync_engine, "begin", _begin_postgresql)
+    else:
+        msg = f"storage.url begins with {driver}: use sqlite+aiosqlite:/// or postgresql+psycopg://"
+        raise DatabaseFault(msg)
+    return engine
+
+
+class Storage:
+    """The database of one bot process.
+
+    `wake` is called after every commit with the rooms it concerns (our own ids), so that what waits in the outbox
+    goes out at once.
+    """
+
+    def __init__(self, engine: AsyncEngine, vault: Vault, clock: Clock = system_clock) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._clock = clock
+        # BEGIN IMMEDIATE polls when it has to wait; among our own tasks a queue is fair and quick.
+        self._writer = asyncio.Lock()
+        self.wake: Wake = lambda _rooms: None
+
+    @classmethod
+    async def open(cls, url: str, vault: Vault, clock: Clock = system_clock) -> "Storage":
+        """Open the database and bring it up to date; raises DatabaseFault."""
+        engine = create_engine(url)
+        try:
+            async with engine.connect() as connection:
+                writer = await connection.execution_options(**{_WRITES: True})
+                async with writer.begin():
+                    await writer.run_sync(_migrate)
+        except DBAPIError as fault:
+            await engine.dispose()
+            msg = f"the database cannot be opened ({type(fault.orig).__name__}): check storage.url"
+            raise DatabaseFault(msg) from fault
+        except BaseException:
+            await engine.dispose()
+            raise
+        return cls(engine, vault, clock)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[UnitOfWork]:
+        """One unit of work: everything in it is committed together, or nothing is.
+
+        A cancelled commit would leave open whether it happened; so it is finished before the cancellation goes on.
+        """
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._writer)
+            connection = await stack.enter_async_context(self._engine.connect())
+            connection = await connection.execution_options(**{_WRITES: True})
+            await connection.begin()
+            unit = UnitOfWork(connection, self._vault, self._clock())
+            try:
+                yield unit
+                unit.check()
+            except BaseException:
+                await _finish(connection.rollback())
+                raise
+            await _finish(connection.commit())
+        self.wake(frozenset(unit.rooms_to_wake))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[UnitOfWork]:
+        """A unit of work that only reads, beside the writer; what it should write is rolled back."""
+        async with self._engine.connect() as connection:
+            await connection.begin()
+            try:
+                yield UnitOfWork(connection, self._vault, self._clock())
+            finally:
+                await _finish(connection.rollback())
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[UnitOfWork]:
+        """A unit of work that is always undone: to see what would happen."""
+        async with self._writer, self._engine.connect() as connection:
+            connection = await connection.execution_options(**{_WRITES: True})
+            await connection.begin()
+            try:
+                yield UnitOfWork(connection, self._vault, self._clock())
+            finally:
+                await _finish(connection.rollback())
+
+    async def scrub(self) -> bool:
+        """Make SQLite forget what was deleted: copy the write-ahead log back and empty it.
+
+        A reader in between makes it answer "busy" without an error; then False, and it is to be tried again. On
+        PostgreSQL that is the work of VACUUM and of the server's own log keeping.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return True
+        async with self._writer, self._engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            driver = raw.driver_connection
+            if driver is None:
+                return False
+            cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (busy, _log, _done) = await cursor.fetchone()
+            await cursor.close()
+            return not busy
+
+    async def ping(self) -> None:
+        """Raises if the database does not answer."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+
+async def _finish(work: Awaitable[None]) -> None:
+    """Wait for `work` even when this task is cancelled meanwhile; the cancellation is passed on afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(asyncio.CancelledError):
+            await task
+        raise

@@ -1,0 +1,131 @@
+"""The secrets outside the database: one file, mode 0600, written by `wenk init`.
+
+Losing it means losing every signal; so it is never replaced, and `init` refuses to make a new one beside a
+database that was written with another.
+"""
+
+import os
+import secrets
+import tempfile
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+KEY_BYTES = 32
+
+
+class KeysFault(Exception):
+    """The keys file is missing, readable by others or damaged."""
+
+
+class KeysFile(msgspec.Struct, forbid_unknown_fields=True):
+    """The file as it stands on disk; every key is 32 bytes in base64.
+
+    `master` and `tag` are versioned so that they can be rotated; `cross_signing` holds the bot's three
+    Matrix identity seeds, once they exist.
+    """
+
+    version: int
+    master: dict[str, str]
+    current_master: int
+    tag: dict[str, str]
+    current_tag: int
+    audit: str
+    crypto_store: str
+    cross_signing: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The keys in memory; never printed."""
+
+    path: Path
+    master: dict[int, bytes] = field(repr=False)
+    current_master: int
+    tag: dict[int, bytes] = field(repr=False)
+    current_tag: int
+    audit: bytes = field(repr=False)
+    crypto_store: bytes = field(repr=False)
+    cross_signing: dict[str, str] | None = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path) -> "Keys":
+        """Read the keys; raises KeysFault with what to do."""
+        try:
+            mode = path.stat().st_mode
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            msg = f"there is no keys file {path}: run `wenk init` first, or put the file back from its backup"
+            raise KeysFault(msg) from None
+        if mode & 0o077:
+            msg = f"others may read {path}: run `chmod 600 {path}`"
+            raise KeysFault(msg)
+        try:
+            file = msgspec.json.decode(raw, type=KeysFile)
+            return cls(
+                path=path,
+                master={int(version): b64decode(key) for version, key in file.master.items()},
+                current_master=file.current_master,
+                tag={int(version): b64decode(key) for version, key in file.tag.items()},
+                current_tag=file.current_tag,
+                audit=b64decode(file.audit),
+                crypto_store=b64decode(file.crypto_store),
+                cross_signing=file.cross_signing,
+            )
+        except (msgspec.MsgspecError, ValueError):
+            msg = f"{path} is damaged: put it back from its backup"
+            raise KeysFault(msg) from None
+
+    @classmethod
+    def create(cls, path: Path) -> "Keys":
+        """Make new keys and write them durably; raises FileExistsError if there are some."""
+        if path.exists():
+            raise FileExistsError(path)
+        keys = cls(
+            path=path,
+            master={1: secrets.token_bytes(KEY_BYTES)},
+            current_master=1,
+            tag={1: secrets.token_bytes(KEY_BYTES)},
+            current_tag=1,
+            audit=secrets.token_bytes(KEY_BYTES),
+            crypto_store=secrets.token_bytes(KEY_BYTES),
+            cross_signing=None,
+        )
+        keys.save()
+        return keys
+
+    def save(self) -> None:
+        """Write the file: complete and on disk, or not at all."""
+        file = KeysFile(
+            version=1,
+            master={str(version): b64encode(key).decode() for version, key in self.master.items()},
+            current_master=self.current_master,
+            tag={str(version): b64encode(key).decode() for version, key in self.tag.items()},
+            current_tag=self.current_tag,
+            audit=b64encode(self.audit).decode(),
+            crypto_store=b64encode(self.crypto_store).decode(),
+            cross_signing=self.cross_signing,
+        )
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(self.path, msgspec.json.format(msgspec.json.encode(file)))
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, mode 0600, so that a power cut leaves the old file or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,1 @@
+"""Migrations: every version of the tables since the first."""

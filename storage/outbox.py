@@ -1,0 +1,188 @@
+"""What Wenk has to say, from the commit that decided it until the server has it.
+
+The row's id is the Matrix transaction id and, in a card, its `wenk.id`. The content is sealed, and erased once sent.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, and_, func, insert, or_, select, update
+
+from storage.schema import outbox
+from storage.session import REGION, Repository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One thing to send: a card (`content`), a redaction of `target`, or a reaction (`content["key"]`) to it."""
+
+    id: str
+    room_id: str
+    action: str
+    kind: str
+    target: str | None
+    content: dict[str, Any] | None
+    not_before: int
+
+
+class Outbox(Repository):
+    """Post, hand out in order, tick off."""
+
+    async def post(
+        self, room_id: str, kind: str, content: dict[str, Any], *, delay_ms: int = 0, lifetime_ms: int | None = None
+    ) -> str:
+        """Post a card; its id, which is written into it. With `lifetime_ms` it is redacted so long after it was sent."""
+        identity = secrets.token_hex(12)
+        content = content | {"wenk": {"v": 1, "id": identity} | content["wenk"]}
+        await self._add(identity, room_id, "card", kind, content=content, delay_ms=delay_ms, lifetime_ms=lifetime_ms)
+        return identity
+
+    async def redact(self, room_id: str, event_id: str) -> None:
+        """Empty an event; after all that is to be said in that room."""
+        await self._add(secrets.token_hex(12), room_id, "redaction", "", target=event_id)
+
+    async def react(self, room_id: str, event_id: str, key: str) -> None:
+        """A reaction is cleartext: also who cannot read the cards sees it."""
+        await self._add(secrets.token_hex(12), room_id, "reaction", "", target=event_id, content={"key": key})
+
+    async def _add(  # noqa: PLR0913 (one row, its columns)
+        self, identity: str, room_id: str, action: str, kind: str, *, target: str | None = None,
+        content: dict[str, Any] | None = None, delay_ms: int = 0, lifetime_ms: int | None = None,
+    ) -> None:  # fmt: skip
+        self._s.rooms_to_wake.add(room_id)
+        await self._s.run(
+            insert(outbox).values(
+                region_id=REGION,
+                id=identity,
+                room_id=room_id,
+                action=action,
+                kind=kind,
+                target=target,
+                sealed=None if content is None else self._seal(identity, content),
+                state="pending",
+                not_before=self._s.now_ms + delay_ms if delay_ms else 0,
+                lifetime_ms=lifetime_ms,
+            )
+        )
+
+    async def next(self, room_id: str) -> Letter | None:
+        """What is to be sent next in a room, even if it is not time yet: answers first, redactions after them."""
+        row = await self._s.one(
+            select(outbox)
+            .where(outbox.c.state == "pending", outbox.c.room_id == room_id)
+            .order_by(outbox.c.action == "redaction", outbox.c.not_before > self._s.now_ms, outbox.c.seq)
+            .limit(1)
+        )
+        return self._letter(row) if row else None
+
+    async def sent(self, identity: str, event_id: str | None, devices: int | None = None) -> None:
+        """The server has it (`event_id` None: it was not to be had any more); the content goes."""
+        await self._s.run(
+            update(outbox)
+            .where(outbox.c.id == identity)
+            .values(
+                state="sent", sealed=None, event_id=event_id, devices=devices,
+                redact_at=outbox.c.lifetime_ms + self._s.now_ms,
+            )
+        )  # fmt: skip
+
+    async def seen(self, position: int, event_id: str, identity: str | None) -> None:
+        """One of our own events came by in the timeline: that is where it stands."""
+        which = (
+            or_(outbox.c.event_id == event_id, outbox.c.id == identity) if identity else outbox.c.event_id == event_id
+        )
+        await self._s.run(
+            update(outbox).where(which, outbox.c.position.is_(None)).values(position=position, event_id=event_id)
+        )
+
+    async def place(self, identity: str) -> tuple[int | None, str | None]:
+        """Where a card stands in the timeline, and its event id; None while that is not known."""
+        row = await self._s.one(select(outbox.c.position, outbox.c.event_id).where(outbox.c.id == identity))
+        return (row.position, row.event_id) if row else (None, None)
+
+    async def card_at(self, event_id: str) -> str | None:
+        """The id of our own card that this event is, if it is one."""
+        return await self._s.value(select(outbox.c.id).where(outbox.c.event_id == event_id, outbox.c.action == "card"))
+
+    async def latest(self, room_id: str, kind: str) -> tuple[str | None, int | None] | None:
+        """Of the last card of a kind that was sent in a room: event id, and how many devices could read it."""
+        row = await self._s.one(
+            select(outbox.c.event_id, outbox.c.devices)
+            .where(outbox.c.room_id == room_id, outbox.c.kind == kind, outbox.c.state == "sent")
+            .order_by(outbox.c.seq.desc())
+            .limit(1)
+        )
+        return (row.event_id, row.devices) if row else None
+
+    async def pending_card(self, room_id: str, kind: str) -> str | None:
+        """The id of a card of this kind that has not gone out yet."""
+        return await self._s.value(
+            select(outbox.c.id)
+            .where(outbox.c.room_id == room_id, outbox.c.kind == kind, outbox.c.state == "pending")
+            .limit(1)
+        )
+
+    async def pending_in(self, room_id: str) -> bool:
+        """Whether there is still something to be said in a room."""
+        waiting = select(outbox.c.id).where(outbox.c.room_id == room_id, outbox.c.state == "pending").limit(1)
+        return await self._s.value(waiting) is not None
+
+    async def replace(self, identity: str, content: dict[str, Any], *, delay_ms: int) -> None:
+        """Say something else, and at another time, in a card that has not gone out yet."""
+        content = content | {"wenk": {"v": 1, "id": identity} | content["wenk"]}
+        await self._s.run(
+            update(outbox)
+            .where(outbox.c.id == identity, outbox.c.state == "pending")
+            .values(sealed=self._seal(identity, content), not_before=self._s.now_ms + delay_ms if delay_ms else 0)
+        )
+
+    async def redact_lapsed(self, limit: int) -> int:
+        """Have the cards redacted whose time is up; how many."""
+        rows = await self._s.all(
+            select(outbox.c.id, outbox.c.room_id, outbox.c.event_id)
+            .where(outbox.c.redact_at <= self._s.now_ms)
+            .order_by(outbox.c.redact_at)
+            .limit(limit)
+        )
+        for row in rows:
+            await self._s.run(update(outbox).where(outbox.c.id == row.id).values(redact_at=None))
+            if row.event_id:
+                await self.redact(row.room_id, row.event_id)
+        return len(rows)
+
+    async def lapsed(self) -> int:
+        """How many cards there are whose time is up."""
+        return int(await self._s.value(select(func.count()).where(outbox.c.redact_at <= self._s.now_ms)))
+
+    async def cancel(self, room_id: str) -> None:
+        """The room is gone or going: what was still to be done in it is not done any more."""
+        await self._s.run(
+            update(outbox)
+            .where(and_(outbox.c.room_id == room_id, outbox.c.state == "pending"))
+            .values(state="sent", sealed=None)
+        )
+
+    async def backlog(self) -> int:
+        """How many letters have not gone out."""
+        return int(await self._s.value(select(func.count()).where(outbox.c.state == "pending")))
+
+    def _seal(self, identity: str, content: dict[str, Any]) -> bytes:
+        return self._s.vault.seal_mail(msgspec.msgpack.encode(content), f"outbox {identity}")
+
+    def _letter(self, row: Row[Any]) -> Letter:
+        content = None
+        if row.sealed is not None:
+            content = msgspec.msgpack.decode(
+                self._s.vault.open_mail(row.sealed, f"outbox {row.id}"), type=dict[str, Any]
+            )
+        return Letter(
+            id=row.id,
+            room_id=row.room_id,
+            action=row.action,
+            kind=row.kind,
+            target=row.target,
+            content=content,
+            not_before=row.not_before,
+        )

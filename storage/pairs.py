@@ -1,0 +1,47 @@
+"""What was decided about pairs of signals, and who was told of whom."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import insert, or_, select
+
+from domain.introducing import Pairing
+from storage.schema import disclosure, pair
+from storage.session import Repository
+from storage.signals import Signal
+
+
+class Pairs(Repository):
+    """Pairs of signals on one child; a pair is stored once, whichever came first."""
+
+    async def add(self, one: Signal, other: Signal, pairing: Pairing) -> None:
+        """Remember a decision about two signals."""
+        self._s.effects += 1
+        low, high = sorted((one.id, other.id))
+        await self._s.run(insert(pair).values(low=low, high=high, verdict=pairing, decided_at=self._s.now_ms))
+
+    async def decided(self, which: Signal) -> dict[int, Pairing]:
+        """For each signal that was compared with this one before: the decision."""
+        rows = await self._s.all(
+            select(pair.c.low, pair.c.high, pair.c.verdict).where(or_(pair.c.low == which.id, pair.c.high == which.id))
+        )
+        return {(row.high if row.low == which.id else row.low): Pairing(row.verdict) for row in rows}
+
+    async def disclose(self, which: Signal, told: str, how: str) -> None:
+        """Write in the access log of a signal that `told` was told of it, as `match` or `earlier`."""
+        self._s.effects += 1
+        await self._s.run(insert(disclosure).values(signal_id=which.id, told=told, how=how, told_at=self._s.now_ms))
+
+    async def disclosed_to(self, which: Signal, how: str | None = None) -> set[str]:
+        """Who was told of this signal, in one way or in any."""
+        query = select(disclosure.c.told).where(disclosure.c.signal_id == which.id)
+        rows = await self._s.all(query.where(disclosure.c.how == how) if how else query)
+        return {row.told for row in rows}
+
+    async def learned(self, person: str, among: Iterable[int]) -> bool:
+        """Whether this person was told of any of these signals."""
+        return (
+            await self._s.value(
+                select(disclosure.c.id).where(disclosure.c.told == person, disclosure.c.signal_id.in_(among)).limit(1)
+            )
+            is not None
+        )

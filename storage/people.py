@@ -1,0 +1,149 @@
+"""Organisations, the people who work there, and the identities they showed first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from storage.schema import organisation, person, pin, region
+from storage.session import REGION, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    id: int
+    ref: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Someone with a desk: a coordinator, a professional, or both.
+
+    `professional` is `none`, `active` or `suspended`; the contact details are empty for `none`.
+    """
+
+    user_id: str
+    coordinator: bool
+    professional: str
+    language: str
+    organisation: Organisation | None
+    full_name: str
+    function: str
+    email: str
+    phone: str
+
+
+_ORGANISATION = (organisation.c.id, organisation.c.ref, organisation.c.name)
+_PERSON = select(
+    person,
+    organisation.c.ref.label("organisation_ref"),
+    organisation.c.name.label("organisation_name"),
+).outerjoin(organisation, organisation.c.id == person.c.organisation_id)
+
+
+def _person(row: Row[Any]) -> Person:
+    return Person(
+        user_id=row.user_id,
+        coordinator=row.coordinator,
+        professional=row.professional,
+        language=row.language,
+        organisation=Organisation(row.organisation_id, row.organisation_ref, row.organisation_name)
+        if row.organisation_id is not None
+        else None,
+        full_name=row.full_name,
+        function=row.function,
+        email=row.email,
+        phone=row.phone,
+    )
+
+
+class People(Repository):
+    """Who is admitted, and as what."""
+
+    async def ensure_region(self, name: str) -> None:
+        """The region of this process exists and has this name."""
+        if not await self._s.run(update(region).where(region.c.id == REGION).values(name=name)):
+            await self._s.run(insert(region).values(id=REGION, name=name))
+
+    async def get(self, user_id: str) -> Person | None:
+        row = await self._s.one(_PERSON.where(person.c.user_id == user_id))
+        return _person(row) if row else None
+
+    async def coordinators(self) -> Sequence[Person]:
+        rows = await self._s.all(_PERSON.where(person.c.coordinator).order_by(person.c.user_id))
+        return [_person(row) for row in rows]
+
+    async def add_coordinator(self, user_id: str, language: str) -> None:
+        """Make somebody a coordinator; a professional stays one."""
+        self._s.effects += 1
+        if await self._s.run(update(person).where(person.c.user_id == user_id).values(coordinator=True)):
+            return
+        await self._s.run(
+            insert(person).values(
+                user_id=user_id, region_id=REGION, coordinator=True, professional="none", organisation_id=None,
+                full_name="", function="", email="", phone="", language=language,
+            )
+        )  # fmt: skip
+
+    async def save_professional(self, who: Person) -> None:
+        """Admit somebody as a professional, or change the details of one."""
+        self._s.effects += 1
+        values: dict[str, Any] = {
+            "professional": who.professional,
+            "organisation_id": who.organisation.id if who.organisation else None,
+            "full_name": who.full_name,
+            "function": who.function,
+            "email": who.email,
+            "phone": who.phone,
+        }
+        if await self._s.run(update(person).where(person.c.user_id == who.user_id).values(values)):
+            return
+        await self._s.run(
+            insert(person).values(
+                values | {"user_id": who.user_id, "region_id": REGION, "coordinator": False, "language": who.language}
+            )
+        )
+
+    async def set_standing(self, user_id: str, professional: str) -> None:
+        """`active` or `suspended`."""
+        self._s.effects += 1
+        await self._s.run(update(person).where(person.c.user_id == user_id).values(professional=professional))
+
+    async def set_language(self, user_id: str, language: str) -> None:
+        await self._s.run(update(person).where(person.c.user_id == user_id).values(language=language))
+
+    async def add_organisation(self, ref: str, name: str, folded: str) -> Organisation:
+        self._s.effects += 1
+        result = await self._s.connection.execute(
+            insert(organisation)
+            .values(region_id=REGION, ref=ref, name=name, folded=folded)
+            .returning(organisation.c.id)
+        )
+        return Organisation(result.scalar_one(), ref, name)
+
+    async def organisation(self, *, ref: str | None = None, folded: str | None = None) -> Organisation | None:
+        """By reference or by folded name."""
+        found = organisation.c.ref == ref if ref is not None else organisation.c.folded == folded
+        row = await self._s.one(select(*_ORGANISATION).where(organisation.c.region_id == REGION, found))
+        return Organisation(row.id, row.ref, row.name) if row else None
+
+    async def organisations(self) -> Sequence[Organisation]:
+        rows = await self._s.all(
+            select(*_ORGANISATION).where(organisation.c.region_id == REGION).order_by(organisation.c.folded)
+        )
+        return [Organisation(row.id, row.ref, row.name) for row in rows]
+
+    async def pinned(self, user_id: str) -> str | None:
+        """The master key (unpadded base64) that this user showed first."""
+        return await self._s.value(select(pin.c.master_key).where(pin.c.user_id == user_id))
+
+    async def pin(self, user_id: str, master_key: str) -> None:
+        """Remember a master key for good; the first one stays until a coordinator trusts a new one."""
+        await self._s.run(insert(pin).values(user_id=user_id, master_key=master_key, pinned_at=self._s.now_ms))
+
+    async def unpin(self, user_id: str) -> None:
+        """A coordinator trusts this user anew: the next key seen is pinned."""
+        self._s.effects += 1
+        await self._s.run(pin.delete().where(pin.c.user_id == user_id))

@@ -1,0 +1,186 @@
+"""Rooms as they should be: the reconciler makes the server match this."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, insert, or_, select, update
+
+from storage.schema import member, outbox, room
+from storage.session import REGION, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`wanted`: should be in the room. `membership`: none, invite, join or leave, as the server said last."""
+
+    user_id: str
+    wanted: bool
+    membership: str
+
+    @property
+    def to_invite(self) -> bool:
+        """Who left of their own accord is not invited again."""
+        return self.wanted and self.membership == "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """`id` is random and also the marker in the room; `state` is wanted, open, closing or closed."""
+
+    id: str
+    purpose: str
+    owner: str | None
+    introduction_id: int | None
+    alias: str
+    matrix_id: str | None
+    state: str
+    members: tuple[Member, ...]
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        return frozenset(who.user_id for who in self.members if who.wanted)
+
+
+def _opaque() -> str:
+    return "wenk-" + secrets.token_hex(16)
+
+
+class Rooms(Repository):
+    """Desks and the rooms of introductions."""
+
+    async def desk(self, user_id: str) -> Room:
+        """The desk of this person: the one there is, or a new one that is wanted from now on."""
+        found = await self._find(room.c.owner == user_id)
+        return found or await self._add("desk", [user_id], owner=user_id)
+
+    async def of_introduction(self, number: int) -> Room:
+        found = await self._find(room.c.introduction_id == number)
+        return found or await self._add("introduction", [], introduction_id=number)
+
+    async def _add(
+        self, purpose: str, members: Sequence[str], owner: str | None = None, introduction_id: int | None = None
+    ) -> Room:
+        identity = _opaque()
+        await self._s.run(
+            insert(room).values(
+                id=identity, region_id=REGION, purpose=purpose, owner=owner, introduction_id=introduction_id,
+                alias=identity, matrix_id=None, state="wanted",
+            )
+        )  # fmt: skip
+        for user_id in members:
+            await self.want(identity, user_id)
+        self._s.rooms_to_wake.add(identity)
+        created = await self.get(identity)
+        assert created is not None  # noqa: S101 (inserted above, in this transaction)
+        return created
+
+    async def want(self, identity: str, user_id: str) -> str:
+        """This person should be in the room; their membership now. Asking anew is a reason to invite again who had left."""
+        self._s.rooms_to_wake.add(identity)
+        whose = (member.c.room_id == identity) & (member.c.user_id == user_id)
+        known = await self._s.one(select(member.c.wanted, member.c.membership).where(whose))
+        if known is None:
+            await self._s.run(insert(member).values(room_id=identity, user_id=user_id, wanted=True, membership="none"))
+            return "none"
+        fresh = "none" if known.membership == "leave" else str(known.membership)
+        await self._s.run(update(member).where(whose).values(wanted=True, membership=fresh))
+        return fresh
+
+    async def unwant(self, identity: str, user_id: str) -> None:
+        """This person should not be in the room any more."""
+        self._s.rooms_to_wake.add(identity)
+        await self._s.run(
+            update(member).where(member.c.room_id == identity, member.c.user_id == user_id).values(wanted=False)
+        )
+
+    async def saw(self, identity: str, user_id: str, membership: str) -> bool:
+        """The server says that this person's membership is so; False if that was known.
+
+        A departure is theirs unless they were not wanted any more: then it was ours.
+        """
+        whose = (member.c.room_id == identity) & (member.c.user_id == user_id)
+        changed = update(member).where(whose, member.c.membership != membership).values(membership=membership)
+        if not await self._s.run(changed):
+            return False
+        self._s.rooms_to_wake.add(identity)
+        return True
+
+    async def created(self, identity: str, matrix_id: str) -> None:
+        """The room exists on the server and was checked."""
+        self._s.rooms_to_wake.add(identity)
+        await self._s.run(update(room).where(room.c.id == identity).values(matrix_id=matrix_id, state="open"))
+
+    async def retire_alias(self, identity: str) -> str:
+        """The alias stands for a half-built room: take another one."""
+        fresh = _opaque()
+        self._s.rooms_to_wake.add(identity)
+        await self._s.run(update(room).where(room.c.id == identity).values(alias=fresh))
+        return fresh
+
+    async def close(self, identity: str) -> None:
+        """Nobody is wanted any more, and everything in it is to be emptied."""
+        self._s.rooms_to_wake.add(identity)
+        await self._s.run(update(room).where(room.c.id == identity).values(state="closing"))
+        await self._s.run(update(member).where(member.c.room_id == identity).values(wanted=False))
+
+    async def closed(self, identity: str) -> None:
+        """The room is empty and left."""
+        await self._s.run(update(room).where(room.c.id == identity).values(state="closed"))
+
+    async def get(self, identity: str) -> Room | None:
+        return await self._find(room.c.id == identity)
+
+    async def by_matrix_id(self, matrix_id: str) -> Room | None:
+        return await self._find(room.c.matrix_id == matrix_id)
+
+    async def with_member(self, user_id: str) -> Sequence[str]:
+        """Our ids of the open rooms in which this person is wanted."""
+        rows = await self._s.all(
+            select(member.c.room_id)
+            .join(room, room.c.id == member.c.room_id)
+            .where(member.c.user_id == user_id, member.c.wanted, room.c.state == "open")
+        )
+        return [row.room_id for row in rows]
+
+    async def unsettled(self) -> Sequence[str]:
+        """Our ids of the rooms at which there is work: to make, invite to, empty, or post in."""
+        strangers = (member.c.wanted & (member.c.membership == "none")) | (
+            ~member.c.wanted & member.c.membership.in_(["invite", "join"])
+        )
+        rows = await self._s.all(
+            select(room.c.id).where(
+                room.c.state != "closed",
+                or_(
+                    room.c.state.in_(["wanted", "closing"]),
+                    room.c.id.in_(select(member.c.room_id).where(strangers)),
+                    room.c.id.in_(select(outbox.c.room_id).where(outbox.c.state == "pending")),
+                ),
+            )
+        )
+        return [row.id for row in rows]
+
+    async def _find(self, condition: Any) -> Room | None:  # noqa: ANN401 (SQLAlchemy's many kinds of clause)
+        row = await self._s.one(select(room).where(condition))
+        if row is None:
+            return None
+        members = await self._s.all(
+            select(member.c.user_id, member.c.wanted, member.c.membership)
+            .where(member.c.room_id == row.id)
+            .order_by(member.c.user_id)
+        )
+        return _room(row, members)
+
+
+def _room(row: Row[Any], members: Sequence[Row[Any]]) -> Room:
+    return Room(
+        id=row.id,
+        purpose=row.purpose,
+        owner=row.owner,
+        introduction_id=row.introduction_id,
+        alias=row.alias,
+        matrix_id=row.matrix_id,
+        state=row.state,
+        members=tuple(Member(who.user_id, who.wanted, who.membership) for who in members),
+    )

@@ -1,0 +1,295 @@
+"""The tables. What each holds about a child is sealed; what is in clear says nothing about one.
+
+Moments are whole milliseconds since 1970 (UTC), days are dates in Amsterdam. Every table that may differ
+by region carries `region_id`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts rows up by itself only for a column of exactly this type.
+Identity = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _region() -> Column[int]:
+    return Column("region_id", ForeignKey("region.id"), nullable=False)
+
+
+def _signal(name: str, **more: bool) -> Column[int]:
+    return Column(name, ForeignKey("signal.id", ondelete="CASCADE"), nullable=False, **more)
+
+
+region = Table(
+    "region",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    _region(),
+    Column("ref", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("folded", Text, nullable=False),
+    Index(None, "region_id", "folded", unique=True),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    _region(),
+    Column("coordinator", Boolean, nullable=False),
+    # none: not a professional; active; suspended
+    Column("professional", Text, nullable=False),
+    Column("organisation_id", ForeignKey("organisation.id")),
+    Column("full_name", Text, nullable=False),
+    Column("function", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("language", Text, nullable=False),
+)
+
+# The cross-signing master key at first sight: a person is who held it then.
+pin = Table(
+    "pin",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("master_key", Text, nullable=False),
+    Column("pinned_at", BigInteger, nullable=False),
+)
+
+signal = Table(
+    "signal",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    _region(),
+    Column("ref", Text, nullable=False, unique=True),
+    Column("owner", ForeignKey("person.user_id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("placed_on", Date, nullable=False),
+    Column("placed_at", BigInteger, nullable=False),
+    Column("active_until", Date, nullable=False),
+    Column("ended_on", Date),
+    # Not what is due then, only when to look: see domain.life.next_look.
+    Column("look_on", Date, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("sealed_child", LargeBinary, nullable=False),
+    Index(None, "look_on"),
+    Index(None, "owner"),
+)
+
+tag = Table(
+    "tag",
+    metadata,
+    Column("tag", LargeBinary, primary_key=True),
+    _signal("signal_id", primary_key=True),
+    Index(None, "signal_id"),
+    sqlite_with_rowid=False,
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    _signal("signal_id", primary_key=True),
+    Column("addressee", Text, primary_key=True),
+    Column("told_on", Date),
+)
+
+# Two signals that were compared and decided on: auto, confirmed or refused.
+pair = Table(
+    "pair",
+    metadata,
+    _signal("low", primary_key=True),
+    _signal("high", primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Index(None, "high"),
+)
+
+introduction = Table(
+    "introduction",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    _region(),
+    Column("ref", Text, nullable=False, unique=True),
+    # open or closed
+    Column("state", Text, nullable=False),
+    Column("opened_on", Date, nullable=False),
+    Column("call_by", Date, nullable=False),
+    # Set while fewer than two take part: the day on which it closes.
+    Column("close_on", Date),
+    Index(None, "close_on"),
+)
+
+participation = Table(
+    "participation",
+    metadata,
+    Column("introduction_id", ForeignKey("introduction.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", ForeignKey("person.user_id"), primary_key=True),
+    # Gone when the signal is erased; the person then takes no part any more.
+    Column("signal_id", ForeignKey("signal.id", ondelete="SET NULL")),
+    Column("active", Boolean, nullable=False),
+    # Whether this person has been seen in the room, so that a newcomer is announced once.
+    Column("arrived", Boolean, nullable=False),
+    Index(None, "signal_id"),
+    Index(None, "user_id"),
+)
+
+# The access log of a signal: who was told of it, when and how. Dies with the signal.
+disclosure = Table(
+    "disclosure",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    _signal("signal_id"),
+    Column("told", ForeignKey("person.user_id"), nullable=False),
+    # match or earlier
+    Column("how", Text, nullable=False),
+    Column("told_at", BigInteger, nullable=False),
+    Index(None, "signal_id", "told"),
+)
+
+room = Table(
+    "room",
+    metadata,
+    # Random; also the alias's local part and the marker in the room, so it must say nothing.
+    Column("id", Text, primary_key=True),
+    _region(),
+    # desk or introduction
+    Column("purpose", Text, nullable=False),
+    Column("owner", ForeignKey("person.user_id"), unique=True),
+    Column("introduction_id", ForeignKey("introduction.id"), unique=True),
+    Column("alias", Text, nullable=False, unique=True),
+    Column("matrix_id", Text, unique=True),
+    # wanted, open, closing or closed
+    Column("state", Text, nullable=False),
+    Index(None, "state"),
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("room_id", ForeignKey("room.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("wanted", Boolean, nullable=False),
+    # What the server said last: none, invite, join or leave.
+    Column("membership", Text, nullable=False),
+    Index(None, "user_id"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    # The order in which the server gave the events; shared with the bot's own cards.
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    _region(),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("matrix_room", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    # new, waiting (for its key) or done
+    Column("state", Text, nullable=False),
+    # Of an event whose key has not come.
+    Column("session_id", Text),
+    Column("sealed", LargeBinary),
+    Column("received_at", BigInteger, nullable=False),
+    Index(None, "state", "position"),
+    Index(None, "session_id"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", Identity, primary_key=True),
+    _region(),
+    # The card's `wenk.id` and its Matrix transaction id.
+    Column("id", Text, nullable=False, unique=True),
+    Column("room_id", ForeignKey("room.id", ondelete="CASCADE"), nullable=False),
+    # card, redaction or reaction
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    # The event to redact or to react to.
+    Column("target", Text),
+    Column("sealed", LargeBinary),
+    # pending or sent
+    Column("state", Text, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("event_id", Text),
+    # Where the card itself stood in the timeline, once seen there.
+    Column("position", BigInteger),
+    # How many signed devices could read it.
+    Column("devices", Integer),
+    # Cards that hold a child's data are redacted this long after they were sent; then that is at:
+    Column("lifetime_ms", BigInteger),
+    Column("redact_at", BigInteger),
+    Index(None, "state", "room_id"),
+    Index(None, "redact_at"),
+    Index(None, "event_id"),
+)
+
+# What a desk waits for: at most one open question, and the family just signalled.
+question = Table(
+    "question",
+    metadata,
+    Column("user_id", ForeignKey("person.user_id"), primary_key=True),
+    Column("slot", Text, primary_key=True),
+    Column("card_id", Text, nullable=False),
+    # Emptied when the hour is over.
+    Column("sealed", LargeBinary),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _region(),
+    Column("at", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("subject", LargeBinary, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+)
+
+# The place in the server's timeline up to which everything is in the inbox.
+progress = Table(
+    "progress",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+
+# What is done once a day and was done, so that no restart does it again.
+daily = Table(
+    "daily",
+    metadata,
+    _region(),
+    Column("task", Text, primary_key=True),
+    Column("day", Date, nullable=False),
+)

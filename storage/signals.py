@@ -1,0 +1,193 @@
+"""Signals: sealed children, the tags that find them, and who of the family was told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, delete, func, insert, select, update
+
+from domain.address import Address
+from domain.birth import BirthDate
+from domain.child import Child
+from domain.life import State
+from storage.schema import notice, signal, tag
+from storage.session import REGION, Repository
+from storage.vault import SignalKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One professional's involvement with one child.
+
+    `active_until` is the first day on which it is inactive; `ended_on` is set once it ended; `told` is the day on
+    which the last of the addressees was told, or None while somebody still has to be.
+    """
+
+    id: int
+    ref: str
+    owner: str
+    state: State
+    basis: str
+    placed_on: date
+    active_until: date
+    ended_on: date | None
+    child: Child
+    key: SignalKey
+
+
+class _SealedChild(msgspec.Struct, array_like=True):
+    given: str
+    surname: str
+    born: str
+    address: tuple[str, str, int, str]
+
+
+def _pack(child: Child) -> bytes:
+    home = child.address
+    return msgspec.msgpack.encode(
+        _SealedChild(child.given, child.surname, str(child.born), (home.kind, home.postcode, home.number, home.suffix))
+    )
+
+
+def _unpack(packed: bytes) -> Child:
+    sealed = msgspec.msgpack.decode(packed, type=_SealedChild)
+    kind, postcode, number, suffix = sealed.address
+    address = msgspec.convert({"kind": kind, "postcode": postcode, "number": number, "suffix": suffix}, Address)
+    return Child(sealed.given, sealed.surname, BirthDate.from_iso(sealed.born), address)
+
+
+class Signals(Repository):
+    """Place, find, change and erase signals."""
+
+    async def add(
+        self, *, ref: str, owner: str, basis: str, child: Child, active_until: date, look_on: date,
+        tags: Sequence[str], addressees: Sequence[str],
+    ) -> Signal:  # fmt: skip
+        """Place a signal today; `tags` are the canonical strings by which it is to be found."""
+        self._s.effects += 1
+        key, wrapped = self._s.vault.new_signal_key(ref)
+        result = await self._s.connection.execute(
+            insert(signal)
+            .values(
+                region_id=REGION,
+                ref=ref,
+                owner=owner,
+                state=State.ACTIVE,
+                basis=basis,
+                placed_on=self._s.today,
+                placed_at=self._s.now_ms,
+                active_until=active_until,
+                ended_on=None,
+                look_on=look_on,
+                key_version=self._s.vault.master_version,
+                wrapped_key=wrapped,
+                sealed_child=key.seal(_pack(child)),
+            )
+            .returning(signal.c.id)
+        )
+        number = result.scalar_one()
+        # A child whose date is not fully known may have no tag at all.
+        keyed = [{"tag": keyed, "signal_id": number} for keyed in set(self._s.vault.tags(tags))]
+        if keyed:
+            await self._s.connection.execute(insert(tag), keyed)
+        await self._s.connection.execute(
+            insert(notice), [{"signal_id": number, "addressee": who, "told_on": None} for who in addressees]
+        )
+        return Signal(
+            id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,
+            active_until=active_until, ended_on=None, child=child, key=key,
+        )  # fmt: skip
+
+    async def get(self, number: int) -> Signal | None:
+        row = await self._s.one(select(signal).where(signal.c.id == number))
+        return self._signal(row) if row else None
+
+    async def owned(self, owner: str, ref: str) -> Signal | None:
+        """The signal `ref` if it is the owner's; somebody else's does not exist for them."""
+        row = await self._s.one(select(signal).where(signal.c.ref == ref, signal.c.owner == owner))
+        return self._signal(row) if row else None
+
+    async def of_owner(self, owner: str) -> Sequence[Signal]:
+        rows = await self._s.all(select(signal).where(signal.c.owner == owner).order_by(signal.c.id))
+        return [self._signal(row) for row in rows]
+
+    async def found_by(self, tags: Sequence[str]) -> Sequence[Signal]:
+        """All signals that share a tag: the candidates, in one statement."""
+        if not tags:
+            return []
+        shared = select(tag.c.signal_id).where(tag.c.tag.in_(self._s.vault.tags(tags)))
+        rows = await self._s.all(
+            select(signal).where(signal.c.id.in_(shared), signal.c.region_id == REGION).order_by(signal.c.id)
+        )
+        return [self._signal(row) for row in rows]
+
+    async def of_owner_found_by(self, owner: str, tags: Sequence[str]) -> Sequence[Signal]:
+        """Those of one professional's signals that share a tag."""
+        return [found for found in await self.found_by(tags) if found.owner == owner]
+
+    async def placed_since(self, owner: str, moment_ms: int) -> int:
+        """How many signals this professional placed (and still has) since then."""
+        return int(
+            await self._s.value(select(func.count()).where(signal.c.owner == owner, signal.c.placed_at >= moment_ms))
+        )
+
+    async def exists(self, ref: str) -> bool:
+        return await self._s.value(select(signal.c.id).where(signal.c.ref == ref)) is not None
+
+    async def set_state(self, which: Signal, state: State, ended_on: date | None, look_on: date) -> Signal:
+        self._s.effects += 1
+        await self._s.run(
+            update(signal).where(signal.c.id == which.id).values(state=state, ended_on=ended_on, look_on=look_on)
+        )
+        return replace(which, state=state, ended_on=ended_on)
+
+    async def look_again(self, which: Signal, on: date) -> None:
+        """Nothing was due yet: look again on that day."""
+        await self._s.run(update(signal).where(signal.c.id == which.id).values(look_on=on))
+
+    async def erase(self, which: Signal) -> None:
+        """The child, the tags, the notices, the pairs, the access log and the key: gone."""
+        self._s.effects += 1
+        await self._s.run(delete(signal).where(signal.c.id == which.id))
+
+    async def to_look_at(self, day: date, limit: int) -> Sequence[Signal]:
+        """The signals to look at on that day, oldest first."""
+        rows = await self._s.all(
+            select(signal).where(signal.c.look_on <= day).order_by(signal.c.look_on, signal.c.id).limit(limit)
+        )
+        return [self._signal(row) for row in rows]
+
+    async def told(self, which: Signal) -> date | None:
+        """The day on which the last addressee was told; None while somebody was not."""
+        rows = await self._s.all(select(notice.c.told_on).where(notice.c.signal_id == which.id))
+        days = [row.told_on for row in rows]
+        return max(days) if days and None not in days else None
+
+    async def told_of_owner(self, owner: str) -> dict[int, date | None]:
+        """`told` for all signals of one professional."""
+        rows = await self._s.all(
+            select(notice.c.signal_id, notice.c.told_on)
+            .join(signal, signal.c.id == notice.c.signal_id)
+            .where(signal.c.owner == owner)
+        )
+        told: dict[int, list[date | None]] = {}
+        for row in rows:
+            told.setdefault(row.signal_id, []).append(row.told_on)
+        return {number: max(day for day in days if day) if None not in days else None for number, days in told.items()}
+
+    def _signal(self, row: Row[Any]) -> Signal:
+        key = self._s.vault.signal_key(row.ref, row.key_version, row.wrapped_key)
+        return Signal(
+            id=row.id,
+            ref=row.ref,
+            owner=row.owner,
+            state=State(row.state),
+            basis=row.basis,
+            placed_on=row.placed_on,
+            active_until=row.active_until,
+            ended_on=row.ended_on,
+            child=_unpack(key.open(row.sealed_child)),
+            key=key,
+        )

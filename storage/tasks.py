@@ -1,0 +1,22 @@
+"""What is done once a day, and was done."""
+
+from sqlalchemy import insert, select, update
+
+from storage.schema import daily
+from storage.session import REGION, Repository
+
+
+class Tasks(Repository):
+    """Daily tasks, claimed in the unit of work that does them."""
+
+    async def pending_today(self, task: str) -> bool:
+        done = await self._s.value(select(daily.c.day).where(daily.c.task == task))
+        return done is None or done < self._s.today
+
+    async def claim_today(self, task: str) -> bool:
+        """True once a day: do it in this unit of work."""
+        if not await self.pending_today(task):
+            return False
+        if not await self._s.run(update(daily).where(daily.c.task == task).values(day=self._s.today)):
+            await self._s.run(insert(daily).values(region_id=REGION, task=task, day=self._s.today))
+        return True

@@ -1,0 +1,60 @@
+"""The unit of work: one transaction, seen as the repositories that take part in it."""
+
+from datetime import date, datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.audit import AuditLog
+from storage.inbox import Inbox
+from storage.introductions import Introductions
+from storage.outbox import Outbox
+from storage.pairs import Pairs
+from storage.people import People
+from storage.questions import Questions
+from storage.rooms import Rooms
+from storage.session import Session
+from storage.signals import Signals
+from storage.tasks import Tasks
+from storage.vault import Vault
+
+
+class Unaudited(Exception):
+    """Something about a person was about to change without a line in the audit log."""
+
+
+class UnitOfWork:
+    """Read and change state through the repositories; `Storage.unit` commits it.
+
+    `now` is the one moment of the whole unit (aware, UTC); `today` is its day in Amsterdam.
+    """
+
+    def __init__(self, connection: AsyncConnection, vault: Vault, now: datetime) -> None:
+        self._session = session = Session(connection, vault, now)
+        self.audit = AuditLog(session)
+        self.inbox = Inbox(session)
+        self.introductions = Introductions(session)
+        self.outbox = Outbox(session)
+        self.pairs = Pairs(session)
+        self.people = People(session)
+        self.questions = Questions(session)
+        self.rooms = Rooms(session)
+        self.signals = Signals(session)
+        self.tasks = Tasks(session)
+
+    @property
+    def now(self) -> datetime:
+        return self._session.now
+
+    @property
+    def today(self) -> date:
+        return self._session.today
+
+    @property
+    def rooms_to_wake(self) -> set[str]:
+        """Our ids of the rooms for which there is something new to do once this is committed."""
+        return self._session.rooms_to_wake
+
+    def check(self) -> None:
+        """No audit row, no effect: raises Unaudited if something changed and nobody wrote it down."""
+        if self._session.effects and not self._session.audited:
+            raise Unaudited

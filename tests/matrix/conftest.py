@@ -1,12 +1,18 @@
-"""A real homeserver for the tests of bot/: one for the session, made when the first test asks for it."""
+"""A real homeserver for the tests of bot/, and people with a client of another make; made when first asked for."""
 
+import asyncio
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from itertools import count
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 import pytest_asyncio
 
 from bot.demo.synapse import LocalSynapse
+from tests.js_person import DRIVER, JsPerson
 
 _numbers = count(1)
 
@@ -22,3 +28,48 @@ async def synapse(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loc
 def new_name() -> str:
     """A local part that no other test uses; number further ones by hand."""
     return f"user{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def js_client() -> None:
+    """The JavaScript client is installed, as locked; skips where Node.js is missing."""
+    if shutil.which("node") is None or (npm := shutil.which("npm")) is None:
+        pytest.skip("Node.js and npm are not here: the client of another make is not tried")
+    home = DRIVER.parent
+    locked, installed = home / "package-lock.json", home / "node_modules" / ".package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= locked.stat().st_mtime:
+        return
+    run = subprocess.run(  # noqa: S603 - npm from the PATH
+        [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+        cwd=home,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if run.returncode != 0:
+        pytest.fail(f"npm ci failed; is there a network?\n{run.stderr}")
+
+
+class JsPersonFactory(Protocol):
+    """Register an account of that name and log a JavaScript client in on it."""
+
+    async def __call__(self, localpart: str, *, signed: bool = True) -> JsPerson: ...
+
+
+@pytest_asyncio.fixture
+async def js_person_factory(
+    js_client: None,  # noqa: ARG001 - asked for its effect
+    synapse: LocalSynapse,
+    tmp_path: Path,
+) -> AsyncIterator[JsPersonFactory]:
+    """Make people with a client of another make; they are gone after the test."""
+    people: list[JsPerson] = []
+
+    async def make(localpart: str, *, signed: bool = True) -> JsPerson:
+        user_id = await synapse.register(localpart, "secret")
+        log = tmp_path / f"{localpart}.log"
+        people.append(await JsPerson.start(synapse.url, user_id, "secret", log, signed=signed))
+        return people[-1]
+
+    yield make
+    await asyncio.gather(*(person.close() for person in people))

@@ -1,0 +1,271 @@
+"""The homeserver's HTTP interface: repeats what may be repeated and waits as long as it is told to."""
+
+import asyncio
+import itertools
+import json
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote as _quote
+
+import aiohttp
+from yarl import URL
+
+log = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT_S: Final = 60.0
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+LONGEST_OBEYED_S: Final = 3600.0  # a Retry-After beyond an hour is a mistake: nobody would see the bot come back
+
+
+class MatrixError(Exception):
+    """The homeserver refused a request.
+
+    Attributes:
+        status: HTTP status.
+        errcode: the Matrix error code, empty if the answer has none.
+        detail: the whole answer, which may name people and rooms: never to be logged.
+    """
+
+    def __init__(self, status: int, errcode: str, detail: Mapping[str, Any]) -> None:
+        super().__init__(f"{status} {errcode}")
+        self.status = status
+        self.errcode = errcode
+        self.detail = detail
+
+
+class LoggedOut(Exception):
+    """The homeserver has ended this session for good: `wenk init` makes a new device."""
+
+    def __init__(self) -> None:
+        super().__init__(type(self).__doc__)
+
+
+class Unreachable(Exception):
+    """No usable answer; whether the request was carried out is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: Any
+    retry_after_s: float | None
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """The body of a refusal; empty if it is not Matrix'."""
+        return self.body if isinstance(self.body, dict) else {}
+
+    @property
+    def errcode(self) -> str:
+        errcode = self.detail.get("errcode")
+        return errcode if isinstance(errcode, str) else ""
+
+
+def quote(value: str) -> str:
+    """A value as one segment of a path."""
+    return _quote(value, safe="")
+
+
+class Homeserver:
+    """One homeserver, seen by one session of one user.
+
+    Attributes:
+        access_token: sent with every request once it is set.
+        on_soft_logout: logs in again on the same device and sets `access_token`; called once at a time.
+        requests: how many requests were sent.
+        errors: how many of them got no answer, or a 5xx or 429.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        access_token: str | None = None,
+        *,
+        patience_s: float | None = None,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            base_url: such as `http://127.0.0.1:8008`.
+            access_token: the session, if there is one already.
+            patience_s: for how long a request is repeated before `Unreachable`; None: until it is answered.
+            pause: waits for so many seconds.
+        """
+        self.access_token = access_token
+        self.on_soft_logout: Callable[[], Awaitable[None]] | None = None
+        self.requests = 0
+        self.errors = 0
+        self._base_url = base_url.rstrip("/")
+        self._patience_s = patience_s
+        self._pause = pause
+        self._session: aiohttp.ClientSession | None = None
+        self._logging_in = asyncio.Lock()
+        self._date: tuple[str, float] | None = None
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    def server_time(self) -> datetime | None:
+        """What the server's clock says now: its last `Date` header and the time since; None if there was none."""
+        if self._date is None:
+            return None
+        header, read_at = self._date
+        try:
+            then = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        if then.tzinfo is None:
+            then = then.replace(tzinfo=UTC)
+        return then + timedelta(seconds=time.monotonic() - read_at)
+
+    @property
+    def server_time_age_s(self) -> float | None:
+        """How many seconds ago the last `Date` header was read."""
+        return None if self._date is None else time.monotonic() - self._date[1]
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+        safe: bool = True,
+        authenticated: bool = True,
+    ) -> Any:  # noqa: ANN401 (an object or a list, as the endpoint has it)
+        """Send a request until it is answered, and return the JSON of the answer.
+
+        Args:
+            method: HTTP method.
+            path: from `/_matrix/` on, its values already quoted by `quote`.
+            body: sent as JSON.
+            query: values as they are; quoted here.
+            timeout_s: for one attempt.
+            safe: it may be carried out twice. If not, it is repeated after a 429 only, which was certainly not
+                carried out.
+            authenticated: False for logging in, which must not depend on the session it replaces.
+
+        Raises:
+            MatrixError: refused.
+            LoggedOut: the session is over.
+            Unreachable: no usable answer to an unsafe request, or none for `patience_s`.
+        """
+        url = URL(self._base_url + path, encoded=True)
+        if query:
+            url = url.with_query(query)
+        started = time.monotonic()
+        for attempt in itertools.count():
+            token = self.access_token if authenticated else None
+            answer = await self._once(method, url, body, token, timeout_s)
+            if answer and answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                return answer.body
+            if answer and token and answer.errcode == "M_UNKNOWN_TOKEN":
+                if answer.detail.get("soft_logout") is not True:
+                    raise LoggedOut
+                await self._log_in_again(token)
+                if attempt == 0:
+                    continue
+            elif answer and answer.status not in _TRY_AGAIN and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise MatrixError(answer.status, answer.errcode, answer.detail)
+            elif not safe and not (answer and answer.status == HTTPStatus.TOO_MANY_REQUESTS):
+                raise Unreachable(_what(method, path, answer))
+            pause_s = _pause_before(attempt, answer)
+            if self._patience_s is not None and time.monotonic() + pause_s > started + self._patience_s:
+                raise Unreachable(_what(method, path, answer))
+            log.warning("%s; trying again in %.0f s", _what(method, path, answer), pause_s)
+            await self._pause(pause_s)
+        raise AssertionError  # count() does not end
+
+    async def _once(
+        self, method: str, url: URL, body: Mapping[str, Any] | None, token: str | None, timeout_s: float
+    ) -> _Answer | None:
+        """One attempt; None if there was no answer that can be read."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.requests += 1
+        try:
+            async with self._session.request(
+                method,
+                url,
+                json=body,
+                headers=headers,
+                allow_redirects=False,  # the token is for this server only
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as response:
+                raw = await response.read()
+                if "Date" in response.headers:
+                    self._date = response.headers["Date"], time.monotonic()
+                answer = _read(response.status, raw, response.headers.get("Retry-After"))
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            answer = None
+        if answer is None or answer.status in _TRY_AGAIN or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.errors += 1
+        return answer
+
+    async def _log_in_again(self, stale_token: str) -> None:
+        async with self._logging_in:
+            if self.access_token != stale_token:
+                return  # another request has seen to it
+            if self.on_soft_logout is None:
+                raise LoggedOut
+            try:
+                await self.on_soft_logout()
+            except MatrixError as error:
+                # Whoever sent the request must not take this for its refusal.
+                log.error("logging in again was refused: %s", error)  # noqa: TRY400 (our caller gets LoggedOut)
+                raise LoggedOut from None
+
+
+_TRY_AGAIN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT})
+
+
+def _read(status: int, raw: bytes, retry_after: str | None) -> _Answer | None:
+    """What came back; None for a success that is no JSON, which is some other server's doing."""
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            return None
+        body = {}
+    return _Answer(status, body, _seconds(retry_after, body))
+
+
+def _seconds(retry_after: str | None, body: Any) -> float | None:  # noqa: ANN401 (JSON)
+    """How long we are told to wait: in seconds, as a moment, or in Matrix' older milliseconds."""
+    if retry_after is not None:
+        try:
+            return float(retry_after)
+        except ValueError:
+            pass
+        try:
+            return (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            pass
+    milliseconds = body.get("retry_after_ms") if isinstance(body, dict) else None
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) else None
+
+
+def _pause_before(attempt: int, answer: _Answer | None) -> float:
+    """Seconds until the next attempt: what the server asks for, else doubling with jitter, within bounds."""
+    if answer and answer.retry_after_s is not None and answer.retry_after_s > 0:
+        return min(answer.retry_after_s, LONGEST_OBEYED_S)
+    doubling = FIRST_PAUSE_S * 2.0 ** min(attempt, 10)
+    return min(LONGEST_PAUSE_S, doubling * random.uniform(1.0, 1.5))  # noqa: S311 (jitter is no secret)
+
+
+def _what(method: str, path: str, answer: _Answer | None) -> str:
+    """What went wrong, without any value in the path: they name people and rooms."""
+    family = "/".join(path.split("/")[:5])
+    return f"{method} {family}: {answer.status if answer else 'no answer'}"

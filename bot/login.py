@@ -1,0 +1,88 @@
+"""The bot's session with the homeserver: who it is, kept in a file; renewed on the same device."""
+
+import logging
+import secrets
+import string
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bot.http import Homeserver
+from storage.keys import write_durably
+
+log = logging.getLogger(__name__)
+
+_DEVICE_ID_LENGTH: Final = 10
+
+
+class SessionFault(Exception):
+    """The session file is missing or damaged: `wenk init` logs in."""
+
+    def __init__(self) -> None:
+        super().__init__(type(self).__doc__)
+
+
+class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One login of one device."""
+
+    user_id: str
+    device_id: str
+    access_token: str
+
+    def __repr__(self) -> str:
+        return f"Account({self.user_id}, {self.device_id})"
+
+    def save(self, path: Path) -> None:
+        """Write it to `path`, mode 0600: complete and on disk, or not at all."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(path, msgspec.json.encode(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "Account":
+        """Read it; raises SessionFault."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except (OSError, msgspec.MsgspecError):
+            raise SessionFault from None
+
+
+async def log_in(
+    http: Homeserver, user_id: str, password: str, device_id: str | None = None, display_name: str = "Wenk"
+) -> Account:
+    """Log in, on a new device unless one is named, and use the new session from now on.
+
+    The device's id is chosen here: so logging in can be repeated after a lost answer without making two devices.
+
+    Raises:
+        MatrixError: refused (403: the password is wrong).
+    """
+    body = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": user_id},
+        "password": password,
+        "device_id": device_id or _new_device_id(),
+        "initial_device_display_name": display_name,
+    }
+    answer = await http.request("POST", "/_matrix/client/v3/login", body=body, authenticated=False)
+    account = Account(answer["user_id"], answer["device_id"], answer["access_token"])
+    http.access_token = account.access_token
+    return account
+
+
+def stay_logged_in(
+    http: Homeserver, account: Account, path: Path, password: Callable[[], str]
+) -> Callable[[], Awaitable[None]]:
+    """What to do on a soft logout: log in on the same device, which keeps its keys (FIELD-NOTES 8, 14)."""
+
+    async def log_in_again() -> None:
+        log.warning("the homeserver asks to log in again")
+        again = await log_in(http, account.user_id, password(), account.device_id)
+        again.save(path)
+
+    return log_in_again
+
+
+def _new_device_id() -> str:
+    return "".join(secrets.choice(string.ascii_uppercase) for _ in range(_DEVICE_ID_LENGTH))

@@ -11,7 +11,7 @@ from domain.calendar import add_years
 from domain.faults import BadInput, Refused
 
 ADULT_AGE = 23
-"""The age at which the index no longer knows somebody (Jeugdwet 7.1.1.1)."""
+"""The age, in years, from which the index knows nobody."""
 
 
 class BadBirthDate(BadInput):

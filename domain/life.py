@@ -1,7 +1,7 @@
 """The life of a signal: what can happen to it, when, and what follows.
 
-`TABLE` is the one source: what it does not list cannot happen. Terms are calendar years (DOMAIN.md, "The life of a
-signal"; Jeugdwet 7.1.4.6); days begin at midnight in Amsterdam.
+`TABLE` is the one source: what it does not list cannot happen. Terms are calendar years, and days begin at midnight in
+Amsterdam. What is wrong, objected to with reason, or about somebody of 23 is erased at once (Jeugdwet 7.1.4.6).
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Who of the family is told that a signal was placed (the leaflet; Jeugdwet 7.1.4.5)."""
+"""Who of the family is told that a signal was placed (the leaflet for parents says whom)."""
 
 from datetime import date
 

@@ -56,7 +56,7 @@ def test_a_suffix_in_figures_is_another_home() -> None:
         ("9203 ZX Drachten", "no_number"),
         ("9203 ZX 123456", "unreadable"),
         ("95a 9203 ZX 3", "unreadable"),
-        ("Moleneind 95, 9203 ZX", "unreadable"),
+        ("Dorpsstraat 95, 9203 ZX", "unreadable"),
         ("9203 ZX 95 bel eerst even", "unreadable"),
         ("9203 ZX 95 @", "unreadable"),
         ("9203 ZX " + "1" * 5000, "unreadable"),

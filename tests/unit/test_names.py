@@ -95,6 +95,10 @@ def test_fold(name: str, folded: str) -> None:
     assert fold(name) == folded
 
 
+def test_invisible_characters_are_not_compared() -> None:
+    assert fold("علی\u200cرضا") == fold("علیرضا")
+
+
 def test_vowel_signs_are_letters() -> None:
     assert fold("राम") != fold("रोम")
 

@@ -54,7 +54,7 @@ $(VENV)/locked: requirements-dev.lock
 	@echo "Making $(VENV) from the lock; once, about a minute:"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@{ $(PIP) install --require-hashes -r requirements-dev.lock 2>&1 && touch $@; } | tee $(VENV)/install.log \
-		| awk '/^Collecting/ { printf "."; fflush() } END { print "" }'
+		| awk '/^(Collecting|Processing)/ { printf "."; fflush() } END { print "" }'
 	@test -f $@ || { tail -n 20 $(VENV)/install.log; exit 1; }
 
 $(VENV)/ready: $(VENV)/locked pyproject.toml

@@ -4,12 +4,14 @@ import asyncio
 import json
 import subprocess
 from asyncio.subprocess import Process
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, Self
+
+from bot.demo.person import Card
 
 DRIVER: Final = Path(__file__).parent / "js" / "person.mjs"
 ANSWER_WITHIN_S: Final = 60
@@ -20,45 +22,23 @@ class DriverError(Exception):
     """The JavaScript client refused, or ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JsCard:
-    """A message as this person's client shows it.
-
-    Attributes:
-        encrypted: it came encrypted; a plain one is never verified.
-        verified: the client shows no warning beside it: it is from a signed device of the sender.
-        shield: number of the SDK's reason for a warning (EventShieldReason).
-    """
-
-    room_id: str
-    event_id: str
-    sender: str
-    type: str
-    content: dict[str, Any]
-    encrypted: bool
-    verified: bool
-    shield: int | None
-
-
 class JsPerson:
-    """One logged-in account; a signed one ignores devices without cross-signature.
+    """One device of one person, as `bot.demo.person.Person`; a signed one ignores devices that are not.
 
     Attributes:
-        cards: every message seen, in the order of decryption, own ones excluded.
-        undecryptable: event id -> the SDK's reason, for what could not be read at first; a later card may mend it.
-        redactions: ids of the events that were redacted.
-        reactions: (target event id, key, sender).
-        members: room id -> user id -> membership, own membership included.
+        user_id: whose.
+        cards: what appeared on the screen, in the order of decryption, except their own messages.
+        redacted: events that were taken away.
+        members: memberships by user, by room.
+        unread: why an event could not be read at first, by event id (a later card may mend it).
     """
 
     def __init__(self, process: Process) -> None:
         self.user_id = ""
-        self.device_id = ""
-        self.cards: list[JsCard] = []
-        self.undecryptable: dict[str, str] = {}
-        self.redactions: set[str] = set()
-        self.reactions: set[tuple[str, str, str]] = set()
-        self.members: dict[str, dict[str, str]] = {}
+        self.cards: list[Card] = []
+        self.redacted: set[str] = set()
+        self.members: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self.unread: dict[str, str] = {}
         self._process = process
         self._numbers = count(1)
         self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -78,7 +58,7 @@ class JsPerson:
         except BaseException:
             await person.close()
             raise
-        person.user_id, person.device_id = account["user_id"], account["device_id"]
+        person.user_id = account["user_id"]
         return person
 
     async def create_room(self, *invited: str) -> str:
@@ -92,7 +72,7 @@ class JsPerson:
     async def leave(self, room_id: str) -> None:
         await self._do("leave", room=room_id)
 
-    async def say(self, room_id: str, text: str, reply_to: str | None = None) -> str:
+    async def say(self, room_id: str, text: str, *, reply_to: str | None = None) -> str:
         """Send an encrypted m.text and return its event id."""
         return str((await self._do("say", room=room_id, text=text, reply_to=reply_to))["event_id"])
 
@@ -102,16 +82,16 @@ class JsPerson:
     async def redact(self, room_id: str, event_id: str) -> str:
         return str((await self._do("redact", room=room_id, target=event_id))["event_id"])
 
-    def rooms(self) -> frozenset[str]:
-        """The rooms this person is in."""
-        return frozenset(room for room, who in self.members.items() if who.get(self.user_id) == "join")
+    def rooms(self) -> tuple[str, ...]:
+        """The rooms they are in."""
+        return tuple(room for room, who in self.members.items() if who.get(self.user_id) == "join")
 
-    async def wait_for(self, predicate: Callable[[JsCard], bool], timeout_s: float = 30) -> JsCard:
+    async def wait_for(self, predicate: Callable[[Card], bool], timeout_s: float = 30) -> Card:
         """The first card, past ones included, for which the predicate holds; TimeoutError if none comes."""
-        await self.wait_until(lambda: any(map(predicate, self.cards)), timeout_s)
+        await self.until(lambda: any(map(predicate, self.cards)), timeout_s)
         return next(filter(predicate, self.cards))
 
-    async def wait_until(self, condition: Callable[[], bool], timeout_s: float = 30) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = 30) -> None:
         """Wait for a condition over what this person has seen; TimeoutError if it does not come about."""
         async with asyncio.timeout(timeout_s), self._news:
             await self._news.wait_for(lambda: self._reading.done() or condition())
@@ -169,12 +149,10 @@ class JsPerson:
     def _saw(self, said: dict[str, Any]) -> None:
         kind = said.pop("event")
         if kind == "message" and said["sender"] != self.user_id:
-            self.cards.append(JsCard(room_id=said.pop("room"), **said))
+            self.cards.append(Card(room_id=said.pop("room"), **said))
         elif kind == "undecryptable":
-            self.undecryptable[said["event_id"]] = said["reason"]
+            self.unread[said["event_id"]] = said["reason"]
         elif kind == "redaction":
-            self.redactions.add(said["redacts"])
-        elif kind == "reaction":
-            self.reactions.add((said["target"], said["key"], said["sender"]))
+            self.redacted.add(said["redacts"])
         elif kind == "membership":
-            self.members.setdefault(said["room"], {})[said["user"]] = said["membership"]
+            self.members[said["room"]][said["user"]] = said["membership"]

@@ -2,8 +2,8 @@
 // devices (a device that is itself not to be signed cannot speak in that mode: it stays in the SDK's default).
 //
 // Speaks JSON lines. Standard input: {"id": 1, "do": "say", ...}; standard output: {"id": 1, "ok": {...}} or
-// {"id": 1, "error": "..."}, and, unasked, {"event": "message" | "undecryptable" | "redaction" | "reaction" |
-// "membership", ...}. Goes into every room it is invited to. Ends when its standard input ends.
+// {"id": 1, "error": "..."}, and, unasked, {"event": "message" | "undecryptable" | "redaction" | "membership", ...};
+// a reaction is a plain message. Goes into every room it is invited to. Ends when its standard input ends.
 import { createInterface } from "node:readline";
 
 // The SDK talks a lot on the console, and standard output is ours alone; warnings and errors go to standard error.
@@ -27,23 +27,16 @@ async function tellDecrypted(event) {
     write({
         event: "message",
         ...about(event),
-        type: event.getType(),
         content: event.getContent(),
         encrypted: true,
         verified: seal?.shieldColour === EventShieldColour.NONE,
-        shield: seal?.shieldReason ?? null,
     });
 }
 
 function tellTimeline(event) {
-    if (event.status || event.isState() || event.isEncrypted() || event.isRedacted()) return; // echoes; told elsewhere
-    if (event.getType() === "m.reaction") {
-        const { event_id: target, key } = event.getContent()["m.relates_to"] ?? {};
-        write({ event: "reaction", ...about(event), target, key });
-    } else if (event.getType() === "m.room.message") {
-        const plain = { type: event.getType(), content: event.getContent(), encrypted: false, verified: false };
-        write({ event: "message", ...about(event), ...plain, shield: null });
-    }
+    const plain = ["m.room.message", "m.reaction"].includes(event.getType()) && !event.isEncrypted();
+    if (!plain || event.isRedacted() || event.status) return; // with a status: the echo of what is being sent
+    write({ event: "message", ...about(event), content: event.getContent(), encrypted: false, verified: false });
 }
 
 function listen() {

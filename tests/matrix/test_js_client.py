@@ -7,8 +7,8 @@ async def test_two_people_talk_encrypted(js_person_factory: JsPersonFactory, new
     anna = await js_person_factory(f"{new_name}-anna")
     bert = await js_person_factory(f"{new_name}-bert")
     room = await anna.create_room(bert.user_id)
-    await bert.wait_until(lambda: room in bert.rooms())
-    await anna.wait_until(lambda: anna.members[room].get(bert.user_id) == "join")
+    await bert.until(lambda: room in bert.rooms())
+    await anna.until(lambda: anna.members[room].get(bert.user_id) == "join")
 
     asked = await anna.say(room, "Is het goed?")
     question = await bert.wait_for(lambda card: card.event_id == asked)
@@ -20,11 +20,13 @@ async def test_two_people_talk_encrypted(js_person_factory: JsPersonFactory, new
     assert answer.content["m.relates_to"] == {"m.in_reply_to": {"event_id": asked}}
 
     await bert.react(room, asked, "👍")
-    await anna.wait_until(lambda: (asked, "👍", bert.user_id) in anna.reactions)
+    thumb = {"rel_type": "m.annotation", "event_id": asked, "key": "👍"}
+    liked = await anna.wait_for(lambda card: card.content.get("m.relates_to") == thumb)
+    assert (liked.sender, liked.encrypted, liked.verified) == (bert.user_id, False, False)
     await anna.redact(room, asked)
-    await bert.wait_until(lambda: asked in bert.redactions)
+    await bert.until(lambda: asked in bert.redacted)
     await bert.leave(room)
-    await anna.wait_until(lambda: anna.members[room][bert.user_id] == "leave")
+    await anna.until(lambda: anna.members[room][bert.user_id] == "leave")
 
 
 async def test_an_unsigned_device_is_neither_heard_nor_spoken_to(
@@ -34,10 +36,10 @@ async def test_an_unsigned_device_is_neither_heard_nor_spoken_to(
     stray = await js_person_factory(f"{new_name}-stray", signed=False)
     room = await anna.create_room(stray.user_id)
     await stray.join(room)
-    await anna.wait_until(lambda: anna.members[room].get(stray.user_id) == "join")
+    await anna.until(lambda: anna.members[room].get(stray.user_id) == "join")
 
     unheard = await stray.say(room, "Hoort iemand mij?")
-    await anna.wait_until(lambda: anna.undecryptable.get(unheard) == "UNSIGNED_SENDER_DEVICE")
+    await anna.until(lambda: anna.unread.get(unheard) == "UNSIGNED_SENDER_DEVICE")
     withheld = await anna.say(room, "Alleen voor ondertekende apparaten.")
-    await stray.wait_until(lambda: stray.undecryptable.get(withheld) == "MEGOLM_KEY_WITHHELD_FOR_UNVERIFIED_DEVICE")
+    await stray.until(lambda: stray.unread.get(withheld) == "MEGOLM_KEY_WITHHELD_FOR_UNVERIFIED_DEVICE")
     assert (anna.cards, stray.cards) == ([], [])

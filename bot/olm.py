@@ -2,24 +2,35 @@
 
 import os
 import sqlite3
-from datetime import UTC, datetime
+import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from nio.crypto import InboundGroupSession, Olm, OlmDevice, Session
+from nio.crypto import InboundGroupSession, Olm, OlmDevice
 from nio.store import SqliteStore
 from peewee import OperationalError, SqliteDatabase  # type: ignore[import-untyped]  # ships no types
 
 MEGOLM: Final = "m.megolm.v1.aes-sha2"
 OLM: Final = "m.olm.v1.curve25519-aes-sha2"
 
+# `told`: the caller has stored that this key arrived.
 _OWN_TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS room_key (
+        session_id TEXT PRIMARY KEY, room_id TEXT NOT NULL, received_s INTEGER NOT NULL, told INTEGER NOT NULL
+    ) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS seen_message (
         session_id TEXT NOT NULL, message_index INTEGER NOT NULL, event_id TEXT NOT NULL,
         PRIMARY KEY (session_id, message_index)
     ) WITHOUT ROWID""",
-    "CREATE TABLE IF NOT EXISTS key_age (session_id TEXT PRIMARY KEY, received_s INTEGER NOT NULL) WITHOUT ROWID",
+)
+_FORGET: Final = (
+    "DELETE FROM seen_message WHERE session_id IN (SELECT session_id FROM room_key WHERE {which})",
+    "DELETE FROM megolminboundsessions WHERE session_id IN (SELECT session_id FROM room_key WHERE {which})",
+    "DELETE FROM room_key WHERE {which}",
 )
 
 
@@ -31,7 +42,7 @@ class StoreInUse(Exception):
 
 
 class Store(SqliteStore):
-    """nio's store: durable with one sync per commit, and open in one process only."""
+    """nio's store: durable with one sync per commit, open in one process only; with the age and use of room keys."""
 
     def _create_database(self) -> SqliteDatabase:
         return SqliteDatabase(
@@ -44,6 +55,40 @@ class Store(SqliteStore):
                 ("secure_delete", 1),
             ],
         )
+
+    def note_key(self, session_id: str, room_id: str, *, told: bool) -> None:
+        """A key arrived now."""
+        self._execute("INSERT OR IGNORE INTO room_key VALUES (?, ?, ?, ?)", session_id, room_id, int(time.time()), told)
+
+    def untold_keys(self) -> list[tuple[str, str]]:
+        """Room id and session id of what arrived and was not confirmed."""
+        return list(self._execute("SELECT room_id, session_id FROM room_key WHERE NOT told"))
+
+    def mark_told(self, session_ids: Iterable[str]) -> None:
+        with self.database.atomic():
+            for session_id in session_ids:
+                self._execute("UPDATE room_key SET told = 1 WHERE session_id = ?", session_id)
+
+    def is_repetition(self, session_id: str, message_index: int, event_id: str) -> bool:
+        """Whether this message came before as another event; remembered on disk."""
+        self._execute("INSERT OR IGNORE INTO seen_message VALUES (?, ?, ?)", session_id, message_index, event_id)
+        query = "SELECT event_id FROM seen_message WHERE session_id = ? AND message_index = ?"
+        return bool(self._execute(query, session_id, message_index).fetchone()[0] != event_id)
+
+    def forget_room(self, room_id: str) -> None:
+        self._forget("room_id = ?", room_id)
+
+    def forget_keys(self, before: datetime) -> None:
+        """Drop the keys that arrived before this moment."""
+        self._forget("received_s < ?", int(before.timestamp()))
+
+    def _forget(self, which: str, value: str | int) -> None:
+        with self.database.atomic():
+            for statement in _FORGET:
+                self._execute(statement.format(which=which), value)
+
+    def _execute(self, statement: str, *values: object) -> Any:  # noqa: ANN401 (peewee's cursor)
+        return self.database.execute_sql(statement, values)
 
 
 def open_store(user_id: str, device_id: str, directory: Path, pickle_key: bytes) -> Store:
@@ -67,6 +112,11 @@ class GuardedOlm(Olm):
 
     store: Store
 
+    def saving(self) -> AbstractContextManager[object]:
+        """One commit for all that is done within."""
+        context: AbstractContextManager[object] = self.store.database.atomic()
+        return context
+
     def create_group_session(
         self, sender_key: str, sender_fp_key: str, room_id: str, session_id: str, session_key: str
     ) -> None:
@@ -74,25 +124,20 @@ class GuardedOlm(Olm):
         if self.inbound_group_store.get(room_id, sender_key, session_id):
             return
         super().create_group_session(sender_key, sender_fp_key, room_id, session_id, session_key)
-        self.store.database.execute_sql(
-            "INSERT OR IGNORE INTO key_age VALUES (?, ?)", (session_id, int(datetime.now(UTC).timestamp()))
-        )
+        self.store.note_key(session_id, room_id, told=sender_key == self.account.identity_keys["curve25519"])
 
     def _handle_forwarded_room_key_event(self, sender: str, sender_key: str, payload: dict[Any, Any]) -> None:
         """Keys at third hand prove nothing about who spoke: none is asked for, none is taken."""
+
+    def mark_wedged(self, sender: str, sender_key: str) -> None:
+        """A session is broken, which nio notices only for some faults."""
+        self._mark_device_for_unwedging(sender, sender_key)
 
     def _mark_device_for_unwedging(self, sender: str, sender_key: str) -> None:
         """Only a proven device is worth a new session."""
         device = self.device_store.device_from_sender_key(sender, sender_key)
         if device and device.verified:
             super()._mark_device_for_unwedging(sender, sender_key)  # type: ignore[no-untyped-call]  # nio's
-
-    def session_with(self, curve25519: str) -> Session | None:
-        """The Olm session to use with a device, if there is one."""
-        return self.session_store.get(curve25519)
-
-    def known_device(self, user_id: str, device_id: str) -> OlmDevice | None:
-        return self.device_store[user_id].get(device_id)
 
     def find_group_session(self, room_id: str, session_id: str, sender_key: object) -> InboundGroupSession | None:
         """The key to a message; newer clients leave `sender_key` out."""
@@ -103,13 +148,6 @@ class GuardedOlm(Olm):
 
     def olm_message(self, device: OlmDevice, event_type: str, content: dict[str, Any]) -> dict[str, Any]:
         """The content of an `m.room.encrypted` to-device event; the ratchet is saved before it can be sent."""
-        session = self.session_with(device.curve25519)
+        session = self.session_store.get(device.curve25519)
         message: dict[str, Any] = self._olm_encrypt(session, device, event_type, content)  # type: ignore[no-untyped-call]
         return message
-
-    def seen_before(self, session_id: str, message_index: int, event_id: str) -> bool:
-        """Whether this message came before as another event: then somebody repeats it. Remembered on disk."""
-        key = (session_id, message_index)
-        self.store.database.execute_sql("INSERT OR IGNORE INTO seen_message VALUES (?, ?, ?)", (*key, event_id))
-        query = "SELECT event_id FROM seen_message WHERE session_id = ? AND message_index = ?"
-        return bool(self.store.database.execute_sql(query, key).fetchone()[0] != event_id)

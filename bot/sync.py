@@ -99,13 +99,18 @@ async def batches(
     to-device events of this one need not be kept. The first answer comes at once, also when nothing is new.
     """
     heard = event_filter(_HEARD)
+    unconfirmed = machine.new_room_keys()  # taken in by a process that ended before its caller knew
     wait_ms = 0
     while True:
         first = token is None
         news = await poll(http, machine, token, heard, wait_ms)
-        yield _read(machine, own_user, news, first=first)
+        batch = _read(machine, own_user, news, unconfirmed, first=first)
+        yield batch
+        machine.room_keys_are_stored(batch.room_keys)
+        for room_id in _left(own_user, batch):
+            machine.forget_room(room_id)
         await machine.maintain(http)
-        token, wait_ms = news.token, timeout_ms
+        token, wait_ms, unconfirmed = news.token, timeout_ms, ()
 
 
 async def poll(http: Homeserver, machine: Machine, token: str | None, heard: str, timeout_ms: int) -> Poll:
@@ -173,7 +178,7 @@ def _events(room: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
     return events
 
 
-def _read(machine: Machine, own_user: str, news: Poll, *, first: bool) -> Batch:
+def _read(machine: Machine, own_user: str, news: Poll, unconfirmed: tuple[RoomKey, ...], *, first: bool) -> Batch:
     raw = [(room.room_id, event) for room in news.rooms for event in room.events]
     with machine.saving():
         events = [read_event(machine, own_user, room_id, event) for room_id, event in raw]
@@ -183,7 +188,7 @@ def _read(machine: Machine, own_user: str, news: Poll, *, first: bool) -> Batch:
         events=tuple(event for event in events if event),
         invites=news.invites,
         devices_changed=news.devices_changed,
-        room_keys=news.room_keys,
+        room_keys=tuple(dict.fromkeys((*unconfirmed, *news.room_keys))),
         members=tuple(
             MemberChange(
                 room_id, event["state_key"], str(event["content"].get("membership")), event["sender"], event["event_id"]
@@ -192,3 +197,9 @@ def _read(machine: Machine, own_user: str, news: Poll, *, first: bool) -> Batch:
             if event.get("type") == "m.room.member" and "state_key" in event
         ),
     )
+
+
+def _left(own_user: str, batch: Batch) -> set[str]:
+    """The rooms in which our last word on ourselves is that we are gone."""
+    own = {change.room_id: change.membership for change in batch.members if change.user_id == own_user}
+    return {room_id for room_id, membership in own.items() if membership in {"leave", "ban"}}

@@ -94,7 +94,7 @@ class LocalSynapse:
             raise SynapseMissing
         self.directory = directory.absolute()
         self.log_path = self.directory / "homeserver.log"
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self._limits = limits
         self._env = dict(env or {})
@@ -238,7 +238,7 @@ class LocalSynapse:
         }
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,203 @@
+"""The one place that puts the parts together, and the life of the process: start, run, stop."""
+
+import asyncio
+import fcntl
+import logging
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.config import Config
+from bot.crypto import Machine
+from bot.delivery import Delivery
+from bot.http import Homeserver, LoggedOut
+from bot.identities import Identities
+from bot.login import Account, stay_logged_in
+from bot.metrics import Metrics
+from bot.reception import Reception
+from bot.rooms import Reconciler
+from bot.schedule import Schedule
+from bot.session import Session
+from bot.trust import Trust
+from bot.web import serve
+from bot.workers import Workers
+from domain.region import Region
+from handlers.office import Office
+from handlers.people import admit_coordinators
+from storage.database import Storage
+from storage.keys import Keys
+from storage.vault import Vault
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyRunning(Exception):
+    """Another Wenk works with this data directory: two would answer twice."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class StoredPins:
+    """Pinned identities, kept in the database."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def get(self, user_id: str) -> str | None:
+        async with self._storage.reading() as uow:
+            return await uow.people.pinned(user_id)
+
+    async def pin(self, user_id: str, master: str) -> None:
+        async with self._storage.unit() as uow:
+            if await uow.people.pinned(user_id) is None:
+                await uow.people.pin(user_id, master)
+
+
+@dataclass(frozen=True, slots=True)
+class Wenk:
+    """The parts of a running bot."""
+
+    storage: Storage
+    region: Region
+    http: Homeserver
+    session: Session
+    schedule: Schedule
+    metrics: Metrics
+    reception: Workers
+    delivery: Workers
+    rooms: Workers
+    address: tuple[str, int]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set or a part fails for good, whose exception is raised; what is in hand is finished first."""
+        due_work_done = asyncio.Event()
+        runner = await serve(self.address, self.metrics, lambda: self._ready(due_work_done), self._measure)
+        parts = {asyncio.create_task(self.session.run(), name="session"), asyncio.create_task(stop.wait(), name="stop")}
+        parts |= {asyncio.create_task(self._begin(due_work_done), name="begin")}
+        failures = {self.reception.failed, self.delivery.failed, self.rooms.failed}
+        try:
+            pending: set[asyncio.Future[object]] = {*parts, *failures}
+            while not stop.is_set():
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for part in done:
+                    part.result()
+        finally:
+            await self._stop(parts)
+            await runner.cleanup()
+
+    async def _begin(self, due_work_done: asyncio.Event) -> None:
+        """What was left undone when the process stopped last, then what is due, then the minute hand."""
+        await self.session.first_sync.wait()
+        async with self.storage.unit() as uow:
+            await admit_coordinators(Office(uow, self.region))
+        async with self.storage.reading() as uow:
+            handling, working = await uow.inbox.rooms_with_work(), await uow.rooms.unsettled()
+        for matrix_id in handling:
+            self.reception.wake(matrix_id)
+        self._wake(frozenset(working))
+        await self.schedule.first_tick()
+        due_work_done.set()
+
+    def _wake(self, rooms: frozenset[str]) -> None:
+        for room_id in rooms:
+            self.rooms.wake(room_id)
+            self.delivery.wake(room_id)
+
+    async def _stop(self, parts: set[asyncio.Task[object]]) -> None:
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        await self.schedule.stop()
+        await self.reception.stop()
+        await self.rooms.stop()
+        await self.delivery.stop()
+
+    async def _ready(self, due_work_done: asyncio.Event) -> bool:
+        if not due_work_done.is_set():
+            return False
+        async with self.storage.reading() as uow:
+            for user_id in self.region.coordinators:
+                desk = await uow.rooms.desk_of(user_id)
+                if desk is None or not any(who.user_id == user_id and who.membership != "none" for who in desk.members):
+                    return False
+        return True
+
+    async def _measure(self) -> None:
+        async with self.storage.reading() as uow:
+            self.metrics.inbox.set(await uow.inbox.backlog())
+            self.metrics.outbox.set(await uow.outbox.backlog())
+        self.metrics.requests.set(self.http.requests)
+
+
+@asynccontextmanager
+async def compose(config: Config) -> AsyncIterator[Wenk]:
+    """All parts, wired; raises the fault of what is missing: KeysFault, SessionFault, DatabaseFault, AlreadyRunning."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(only_one(config.storage.data_dir))
+        keys = Keys.load(config.storage.keys_file)
+        account = Account.load(session_file(config))
+        storage = await Storage.open(config.storage.url, Vault(keys))
+        stack.push_async_callback(storage.close)
+        http = Homeserver(config.matrix.homeserver, account.access_token)
+        stack.push_async_callback(http.close)
+        http.on_soft_logout = stay_logged_in(http, account, session_file(config), lambda: password(config))
+        own_user, region, metrics = account.user_id, config.region, Metrics()
+        machine = Machine.open(own_user, account.device_id, config.storage.data_dir, keys.crypto_store)
+        stack.callback(machine.close)
+        identities = Identities(http, machine, StoredPins(storage))
+        session = Session(http, machine, identities, storage, region, own_user, metrics)
+        trust = Trust(http, identities, own_user)
+        handling = Reception(storage, trust, region, metrics)
+        sending = Delivery(http, machine, identities, storage, own_user, metrics)
+        making = Reconciler(http, storage, region, own_user, metrics)
+
+        def fault(part: str) -> None:
+            metrics.faults.labels(part=part).inc()
+
+        reception = Workers("reception", handling.step, fatal=(LoggedOut,), on_fault=fault)
+        delivery = Workers("delivery", sending.step, fatal=(LoggedOut,), on_fault=fault)
+        rooms = Workers("rooms", making.step, fatal=(LoggedOut,), on_fault=fault)
+        session.wake_reception = reception.wake
+        sending.wake_reconciler = rooms.wake
+        sending.answers_wait = lambda: reception.busy > 0
+        schedule = Schedule(http, storage, region, metrics)
+        wenk = Wenk(
+            storage, region, http, session, schedule, metrics, reception, delivery, rooms, config.web.address
+        )  # fmt: skip
+        storage.wake = wenk._wake  # noqa: SLF001 (the one place that wires)
+        yield wenk
+
+
+async def run(config: Config) -> None:
+    """The bot, until SIGTERM or SIGINT; raises LoggedOut when the homeserver has ended its session."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with compose(config) as wenk:
+        await wenk.run(stop)
+
+
+def session_file(config: Config) -> Path:
+    """Where the login is kept."""
+    return config.storage.data_dir / "session.json"
+
+
+def password(config: Config) -> str:
+    """The bot's password, as the administrator wrote it down."""
+    return config.matrix.password_file.read_text(encoding="utf-8").strip()
+
+
+@contextmanager
+def only_one(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory; raises AlreadyRunning. The lock goes with the process, however that ends."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning from None
+        yield

@@ -1,0 +1,113 @@
+"""The command line: `wenk`, also `python -m bot`."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from bot.app import AlreadyRunning, run
+from bot.config import Config, ConfigFault, load
+from bot.crosssigning import ForeignIdentity
+from bot.demo.story import demo
+from bot.demo.synapse import SynapseFailed, SynapseMissing
+from bot.doctor import examine
+from bot.http import LoggedOut, MatrixError, Unreachable
+from bot.init import init
+from bot.login import SessionFault
+from handlers.sweep import count_due
+from storage.database import DatabaseFault, Storage
+from storage.keys import Keys, KeysFault
+from storage.vault import Vault
+
+FAULTS = (
+    AlreadyRunning, ConfigFault, DBAPIError, DatabaseFault, ForeignIdentity, KeysFault, LoggedOut, MatrixError, OSError,
+    SessionFault, SynapseFailed, SynapseMissing, Unreachable,
+)  # fmt: skip
+"""What an administrator can do something about: one line, no trace."""
+EXIT_FAULT = 1
+EXIT_LOGGED_OUT = 78
+"""EX_CONFIG: a supervisor must not start it again; `wenk init` must be run first."""
+
+
+def main() -> None:
+    """Read the arguments, do it, and exit with 0, or with another number and a line on stderr."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    # nio and APScheduler tell of every session and tick; peewee of every statement.
+    for chatty in ("nio", "apscheduler", "peewee", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    try:
+        sys.exit(asyncio.run(arguments.act(arguments)))
+    except LoggedOut as fault:
+        print(f"wenk: {fault}", file=sys.stderr)
+        sys.exit(EXIT_LOGGED_OUT)
+    except FAULTS as fault:
+        print(f"wenk: {_in_words(fault)}", file=sys.stderr)
+        sys.exit(EXIT_FAULT)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _in_words(fault: BaseException) -> str:
+    if isinstance(fault, DBAPIError):
+        # The statement and its values are nobody's business.
+        return f"the database does not work ({type(fault.orig).__name__}): check storage.url, disk space and rights"
+    return str(fault)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="wenk", description="The Verwijsindex in a secure chat.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, help_text: str, act: Callable[[argparse.Namespace], Awaitable[int]]) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help_text, description=help_text)
+        added.set_defaults(act=act)
+        return added
+
+    def with_config(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        added.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the config file (TOML)")
+        return added
+
+    shown = command("demo", "play the whole story on a homeserver of its own", _demo)
+    shown.add_argument("--keep", action="store_true", help="leave it running, and print the URL and the passwords")
+    with_config(command("init", "make keys, database, login and cross-signing; safe to run again", _init))
+    with_config(command("run", "run the bot", _run))
+    with_config(command("doctor", "check everything; exit 1 with what to do", _doctor))
+    sweep = with_config(command("sweep", "show what is due now, as counts", _sweep))
+    sweep.add_argument("--dry-run", action="store_true", required=True, help="change nothing (a running bot does what is due)")
+    return parser
+
+
+async def _demo(arguments: argparse.Namespace) -> int:
+    return await demo(keep=arguments.keep)
+
+
+async def _init(arguments: argparse.Namespace) -> int:
+    await init(load(arguments.config), print)
+    return 0
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    await run(load(arguments.config))
+    return 0
+
+
+async def _doctor(arguments: argparse.Namespace) -> int:
+    return await examine(arguments.config)
+
+
+async def _sweep(arguments: argparse.Namespace) -> int:
+    config: Config = load(arguments.config)
+    storage = await Storage.open(config.storage.url, Vault(Keys.load(config.storage.keys_file)))
+    try:
+        for what, count in (await count_due(storage, config.region)).items():
+            print(f"{what} {count}")
+    finally:
+        await storage.close()
+    return 0

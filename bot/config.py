@@ -1,0 +1,137 @@
+"""The config file (TOML). An unknown key is an error that names the nearest known one."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from domain.region import Region
+
+T = TypeVar("T")
+
+
+class ConfigFault(Exception):
+    """The config cannot be used; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """The homeserver and the bot's account there."""
+
+    homeserver: str
+    user_id: str
+    password_file: Path
+    admin_token_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where things are kept."""
+
+    url: str
+    data_dir: Path
+    keys_file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """Where `/livez`, `/readyz` and `/metrics` listen; loopback unless somebody decides otherwise."""
+
+    listen: str = "127.0.0.1:8080"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything an administrator chooses."""
+
+    matrix: Matrix
+    storage: Store
+    region: Region
+    web: Web
+
+
+def load(path: Path) -> Config:
+    """Read a config file; relative paths are relative to it. Raises ConfigFault."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        msg = f"there is no config file {path}: copy config.example.toml and change it"
+        raise ConfigFault(msg) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        msg = f"{path} is not TOML: {fault}"
+        raise ConfigFault(msg) from None
+    _refuse_unknown("", table, ("matrix", "storage", "web", "region"))
+    here = path.resolve().parent
+    config = Config(
+        matrix=_section(table, "matrix", Matrix, here),
+        storage=_section(table, "storage", Store, here),
+        region=_section(table, "region", Region, here),
+        web=_section({"web": {}} | table, "web", Web, here),
+    )
+    _check(config)
+    return config
+
+
+def _refuse_unknown(section: str, found: Iterable[str], known: Iterable[str]) -> None:
+    known = list(known)
+    for key in found:
+        if key not in known:
+            where = f"[{section}] " if section else ""
+            near = get_close_matches(key, known, n=1, cutoff=0.0)
+            msg = f"{where}{key} is not a known key; did you mean {near[0]}?"
+            raise ConfigFault(msg)
+
+
+def _section(table: dict[str, Any], name: str, shape: type[T], here: Path) -> T:
+    if not isinstance(table.get(name), dict):
+        msg = f"the section [{name}] is missing: see config.example.toml"
+        raise ConfigFault(msg)
+    given: dict[str, Any] = dict(table[name])
+    _refuse_unknown(name, given, [field.name for field in fields(shape)])  # type: ignore[arg-type]  # all are dataclasses
+    for key, value in given.items():
+        if key.endswith(("_file", "_dir")) and isinstance(value, str):
+            given[key] = here / value
+        elif key == "url" and isinstance(value, str):
+            given[key] = _absolute_url(value, here)
+    try:
+        return msgspec.convert(given, shape, dec_hook=_path)
+    except msgspec.ValidationError as fault:
+        msg = f"[{name}] {fault}"
+        raise ConfigFault(msg) from None
+
+
+def _path(_shape: type, value: Any) -> Any:  # noqa: ANN401 (msgspec's hook)
+    return value
+
+
+def _absolute_url(url: str, here: Path) -> str:
+    prefix = "sqlite+aiosqlite:///"
+    return prefix + str(here / url.removeprefix(prefix)) if url.startswith(prefix) else url
+
+
+def _check(config: Config) -> None:
+    region = config.region
+    for name in ("active_years", "erase_years", "contact_days", "close_days", "daily_cap", "card_minutes"):
+        if getattr(region, name) < 1:
+            msg = f"[region] {name} must be 1 or more"
+            raise ConfigFault(msg)
+    if region.active_years > 2 or region.erase_years > 5:  # noqa: PLR2004 (the law's own numbers)
+        msg = "[region] the law allows at most active_years = 2 and erase_years = 5"
+        raise ConfigFault(msg)
+    if not region.coordinators:
+        msg = "[region] coordinators needs at least one Matrix id, such as @anna:example.nl"
+        raise ConfigFault(msg)
+    try:
+        config.web.address  # noqa: B018 (reading it parses it)
+    except ValueError:
+        msg = f"[web] listen = {config.web.listen!r}: write host:port, such as 127.0.0.1:8080"
+        raise ConfigFault(msg) from None

@@ -1,0 +1,162 @@
+"""From the outbox to Matrix: in order per room, rooms side by side, until acknowledged.
+
+Before a card is posted the room is looked at as it is on the server at that moment: encrypted, and nobody there who should not be.
+The row's id is the transaction id, so that sending again after a crash makes no second card.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.crosssigning import DeviceKeys
+from bot.crypto import Machine
+from bot.emptying import redact
+from bot.http import Homeserver, MatrixError, quote
+from bot.identities import ChangedIdentity, Identities
+from bot.live import LiveRoom, look
+from bot.metrics import Metrics
+from storage.database import Storage
+from storage.outbox import Letter
+from storage.rooms import Room
+
+log = logging.getLogger(__name__)
+
+_QUIET_S = 0.3
+_MOST_PATIENCE_S = 20.0
+_LOOK_AGAIN_S = 30.0
+_SETTLE_S = 0.2
+_UNDELIVERABLE = frozenset({400, 413})
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Not now: again after so many seconds, or (None) when woken."""
+
+    seconds: float | None
+
+
+class Delivery:
+    """Sends what waits in the outbox."""
+
+    def __init__(
+        self, http: Homeserver, machine: Machine, identities: Identities, storage: Storage, own_user: str, metrics: Metrics
+    ) -> None:  # fmt: skip
+        self._http = http
+        self._machine = machine
+        self._identities = identities
+        self._storage = storage
+        self._own_user = own_user
+        self._metrics = metrics
+        self._last_card = 0.0
+        self._patience: dict[str, float] = {}
+        self.wake_reconciler: Callable[[str], None] = lambda _room: None
+        self.answers_wait: Callable[[], bool] = lambda: False
+
+    async def step(self, room_id: str) -> float | None:
+        """Send the next letter of the room with our id `room_id`; a Workers step."""
+        async with self._storage.reading() as uow:
+            letter = await uow.outbox.next(room_id)
+            room = await uow.rooms.get(room_id)
+            first_welcome = await uow.outbox.latest(room_id, "welcome") is None
+        if room is None or room.matrix_id is None or room.state == "closed":
+            return None
+        if letter is None:
+            if room.state == "closing":
+                self.wake_reconciler(room_id)
+            return None
+        early = letter.not_before / 1000 - self._storage.clock().timestamp()
+        if early > 0:
+            return early
+        if letter.action == "redaction":
+            return await self._redact(letter, room.matrix_id)
+        return await self._say(letter, room, room.matrix_id, unread_too=first_welcome or room.state == "closing")
+
+    async def _redact(self, letter: Letter, matrix_id: str) -> float | None:
+        """Answers go first: redactions wait until nobody waits for an answer, but not for ever."""
+        now = time.monotonic()
+        since = self._patience.setdefault(letter.room_id, now)
+        busy = self.answers_wait() or now - self._last_card < _QUIET_S
+        if busy and now - since < _MOST_PATIENCE_S:
+            return _QUIET_S
+        self._patience.pop(letter.room_id, None)
+        if letter.target is not None:
+            await redact(self._http, matrix_id, letter.target)
+        await self._sent(letter, None)
+        self._metrics.redacted.inc()
+        return 0
+
+    async def _say(self, letter: Letter, room: Room, matrix_id: str, *, unread_too: bool) -> float | None:
+        live = await look(self._http, matrix_id, self._own_user)
+        recipients = self._recipients(room, live)
+        if isinstance(recipients, _Wait):
+            return recipients.seconds
+        if letter.action == "reaction":
+            await self._react(letter, matrix_id)
+            return 0
+        devices = await self._devices(recipients)
+        if not devices and not unread_too:
+            # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, to hang a warning on.
+            return None
+        content = await self._machine.encrypt(self._http, matrix_id, devices, "m.room.message", letter.content or {})
+        self._last_card = time.monotonic()
+        path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/send/m.room.encrypted/{letter.id}"
+        try:
+            answer = await self._http.request("PUT", path, body=content)
+        except MatrixError as fault:
+            if fault.status not in _UNDELIVERABLE:
+                raise
+            log.error("a card of kind %s cannot be delivered: %s", letter.kind, fault.errcode)  # noqa: TRY400 (no trace)
+            self._metrics.raise_alarm("undeliverable")
+            await self._sent(letter, None)
+            return 0
+        await self._sent(letter, str(answer["event_id"]), len(devices))
+        self._metrics.sent.labels(kind=letter.kind).inc()
+        return 0
+
+    def _recipients(self, room: Room, live: LiveRoom) -> frozenset[str] | _Wait:
+        """Who is there to read it; or to wait, because nothing may be said there now."""
+        known = frozenset(who.user_id for who in room.members)
+        expected = known if room.state == "closing" else room.wanted
+        unexpected = live.present - expected
+        alarming = not live.encrypted or not live.private or not unexpected <= known
+        self._metrics.raise_alarm("room", on=alarming)
+        if alarming:
+            log.error("a room is not as it should be: nothing is said in it")
+            return _Wait(_LOOK_AGAIN_S)
+        if unexpected:
+            self.wake_reconciler(room.id)
+            return _Wait(_SETTLE_S)
+        recipients = live.joined & expected
+        if not recipients and room.state != "closing":
+            # What is said before somebody has joined could never be read by them; joining wakes this room.
+            return _Wait(None)
+        return recipients
+
+    async def _devices(self, users: frozenset[str]) -> list[DeviceKeys]:
+        """The devices that their owners' pinned identities have signed; keys go to no others."""
+        devices: list[DeviceKeys] = []
+        for user_id in sorted(users):
+            try:
+                identity = await self._identities.of(user_id)
+            except ChangedIdentity:
+                continue
+            devices.extend(identity.devices if identity else ())
+        return devices
+
+    async def _react(self, letter: Letter, matrix_id: str) -> None:
+        key = (letter.content or {}).get("key", "")
+        content = {"m.relates_to": {"rel_type": "m.annotation", "event_id": letter.target, "key": key}}
+        path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/send/m.reaction/{letter.id}"
+        event_id: str | None = None
+        try:
+            event_id = str((await self._http.request("PUT", path, body=content))["event_id"])
+        except MatrixError as fault:
+            # The same reaction is there already, or what it hangs on is gone.
+            if fault.status != 400:  # noqa: PLR2004 (HTTP: bad request)
+                raise
+        await self._sent(letter, event_id)
+
+    async def _sent(self, letter: Letter, event_id: str | None, devices: int | None = None) -> None:
+        async with self._storage.unit() as uow:
+            await uow.outbox.sent(letter.id, event_id, devices)

@@ -1,0 +1,6 @@
+"""`wenk demo`."""
+
+
+async def demo(*, keep: bool) -> int:
+    """Play the story."""
+    raise NotImplementedError

@@ -1,0 +1,128 @@
+"""`wenk doctor`: looks at everything that must hold, and says what to do about what does not."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from bot.app import session_file
+from bot.config import Config, ConfigFault, load
+from bot.crosssigning import Identity, read_identity
+from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, quote
+from bot.login import Account, SessionFault
+from storage.database import DatabaseFault, Storage
+from storage.keys import Keys, KeysFault
+from storage.vault import Vault
+
+_MOST_APART = timedelta(hours=1)
+_FEW_KEYS = 10
+_PATIENCE_S = 10.0
+
+
+class Problem(Exception):
+    """Something does not hold; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Patient:
+    config: Config
+    http: Homeserver
+    account: Account
+
+
+async def examine(path: Path) -> int:
+    """Print a line for each check; the exit status: 1 if something is to be done."""
+    console = Console()
+    try:
+        config = load(path)
+        Keys.load(config.storage.keys_file)
+        account = Account.load(session_file(config))
+    except (ConfigFault, KeysFault, SessionFault) as fault:
+        console.print(f"[red]✗[/] {fault}")
+        return 1
+    console.print("[green]✓[/] config, keys and login are there")
+    http = Homeserver(config.matrix.homeserver, account.access_token, patience_s=_PATIENCE_S)
+    patient, problems = _Patient(config, http, account), 0
+    try:
+        for name, check in CHECKS:
+            try:
+                console.print(f"[green]✓[/] {name}: {await check(patient)}")
+            except (Problem, DatabaseFault, MatrixError, Unreachable, LoggedOut) as fault:
+                console.print(f"[red]✗[/] {name}: {fault}")
+                problems += 1
+    finally:
+        await http.close()
+    return 1 if problems else 0
+
+
+async def _database(patient: _Patient) -> str:
+    vault = Vault(Keys.load(patient.config.storage.keys_file))
+    storage = await Storage.open(patient.config.storage.url, vault)
+    try:
+        async with storage.reading() as uow:
+            rows = await uow.audit.verify()
+    finally:
+        await storage.close()
+    return f"up to date; the audit log is whole ({rows} lines)"
+
+
+async def _homeserver(patient: _Patient) -> str:
+    answer = await patient.http.request("GET", "/_matrix/client/v3/account/whoami")
+    if answer.get("user_id") != patient.config.matrix.user_id:
+        raise Problem("it knows us by another name: check matrix.user_id, then run `wenk init`")
+    return "answers, and knows us"
+
+
+async def _clock(patient: _Patient) -> str:
+    await patient.http.request("GET", "/_matrix/client/versions", authenticated=False)
+    theirs = patient.http.server_time()
+    if theirs is None or abs(datetime.now(UTC) - theirs) > _MOST_APART:
+        raise Problem("more than an hour away from the homeserver's: set both by NTP; until then nothing due is done")
+    return "agrees with the homeserver's"
+
+
+async def _own_identity(patient: _Patient) -> str:
+    user_id, device_id = patient.account.user_id, patient.account.device_id
+    answer = await patient.http.request("POST", "/_matrix/client/v3/keys/query", body={"device_keys": {user_id: []}})
+    identity: Identity | None = read_identity(answer, user_id)
+    if identity is None or device_id not in {device.device_id for device in identity.devices}:
+        raise Problem("this device is not signed, so clients may not hear the bot: run `wenk init`")
+    return "this device is signed"
+
+
+async def _one_time_keys(patient: _Patient) -> str:
+    answer = await patient.http.request("POST", "/_matrix/client/v3/keys/upload", body={})
+    count = int(answer.get("one_time_key_counts", {}).get("signed_curve25519", 0))
+    if count < _FEW_KEYS:
+        raise Problem(f"only {count} left on the server: a running bot adds more; start `wenk run`, then look again")
+    return f"{count} on the server"
+
+
+async def _rate_limits(patient: _Patient) -> str:
+    token_file = patient.config.matrix.admin_token_file
+    if token_file is None:
+        return (
+            "not looked at (no admin_token_file). Synapse's defaults allow one new room a minute: lift them for the bot, "
+            "see config.example.toml"
+        )
+    admin = Homeserver(patient.config.matrix.homeserver, token_file.read_text().strip(), patience_s=_PATIENCE_S)
+    try:
+        path = f"/_synapse/admin/v1/users/{quote(patient.account.user_id)}/override_ratelimit"
+        answer = await admin.request("GET", path)
+    finally:
+        await admin.close()
+    if answer.get("messages_per_second") != 0:
+        raise Problem("the bot is held back by the homeserver: run `wenk init` again, which lifts the limits")
+    return "lifted for the bot"
+
+
+CHECKS: tuple[tuple[str, Callable[[_Patient], Awaitable[str]]], ...] = (
+    ("database", _database),
+    ("homeserver", _homeserver),
+    ("clock", _clock),
+    ("own signature", _own_identity),
+    ("one-time keys", _one_time_keys),
+    ("rate limits", _rate_limits),
+)

@@ -1,0 +1,83 @@
+"""From the inbox to the handlers: prove the sender, then one unit of work; in order per room."""
+
+import logging
+
+from bot.metrics import Metrics
+from bot.trust import Trust
+from bot.workers import describe
+from domain.region import Region
+from handlers.office import Message, Office, Proof
+from handlers.reception import cannot_handle, receive
+from storage.database import Storage
+from storage.inbox import Received
+from storage.rooms import Room
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+"""How often a message is handled that makes its handler fail, before it is answered with `unavailable`."""
+
+
+class Reception:
+    """Handles what waits in the inbox."""
+
+    def __init__(self, storage: Storage, trust: Trust, region: Region, metrics: Metrics) -> None:
+        self._storage = storage
+        self._trust = trust
+        self._region = region
+        self._metrics = metrics
+        self._failures: dict[str, int] = {}
+
+    async def step(self, matrix_id: str) -> float | None:
+        """Handle the next message of a room; a Workers step."""
+        async with self._storage.reading() as uow:
+            received = await uow.inbox.next(matrix_id)
+            room = await uow.rooms.by_matrix_id(matrix_id)
+        if received is None:
+            return None
+        if room is None:
+            async with self._storage.unit() as uow:
+                await uow.inbox.done(received.event_id)
+            return 0
+        proof = await self._trust.prove(received, room)
+        message = _message(received, proof)
+        try:
+            async with self._storage.unit() as uow:
+                await receive(Office(uow, self._region), room, message)
+        except Exception as fault:
+            if self._tries(message.event_id) < TRIES:
+                raise
+            log.error("a message could not be handled: %s", describe(fault))  # noqa: TRY400 (no text, no trace)
+            self._metrics.raise_alarm("handler_failed")
+            await self._give_up(room, message)
+        self._failures.pop(message.event_id, None)
+        self._count(proof)
+        return 0
+
+    def _tries(self, event_id: str) -> int:
+        self._failures[event_id] = self._failures.get(event_id, 0) + 1
+        return self._failures[event_id]
+
+    async def _give_up(self, room: Room, message: Message) -> None:
+        async with self._storage.unit() as uow:
+            await cannot_handle(Office(uow, self._region), room, message)
+
+    def _count(self, proof: Proof) -> None:
+        self._metrics.received.inc()
+        if proof is not Proof.PROVEN:
+            self._metrics.refused.labels(reason=proof.value).inc()
+
+
+def _message(received: Received, proof: Proof) -> Message:
+    said = received.said
+    return Message(
+        event_id=received.event_id,
+        position=received.position,
+        sender=received.sender,
+        kind=said.kind,
+        body=said.body,
+        proof=proof,
+        reply_to=said.reply_to,
+        replaces=said.replaces,
+        target=said.target,
+    )

@@ -1,0 +1,184 @@
+"""The reconciler: makes the server's rooms match what the database wants. A crash anywhere is repaired by running it again."""
+
+import logging
+from typing import Any
+
+from bot.emptying import empty
+from bot.http import Homeserver, MatrixError, Unreachable, quote
+from bot.live import MARKER, LiveRoom, look
+from bot.metrics import Metrics
+from domain.region import Region
+from handlers.office import Office
+from handlers.presence import saw
+from handlers.words import line, say
+from storage.database import Storage
+from storage.rooms import Room
+
+log = logging.getLogger(__name__)
+
+_POWER_LEVELS = {
+    "users_default": 0, "events_default": 0, "state_default": 100, "events": {},
+    "ban": 100, "kick": 100, "invite": 100, "redact": 100, "notifications": {"room": 100},
+}  # fmt: skip
+"""Only the bot may invite or change state. In room version 12 the creator stands above all levels and must not be listed."""
+
+
+class Reconciler:
+    """Makes, fills, empties and leaves rooms."""
+
+    def __init__(self, http: Homeserver, storage: Storage, region: Region, own_user: str, metrics: Metrics) -> None:
+        self._http = http
+        self._storage = storage
+        self._region = region
+        self._own_user = own_user
+        self._metrics = metrics
+
+    async def step(self, room_id: str) -> float | None:
+        """One step for the room with our id `room_id`; a Workers step."""
+        async with self._storage.reading() as uow:
+            room = await uow.rooms.get(room_id)
+            unsent = room is not None and room.state == "closing" and await uow.outbox.pending_in(room_id)
+        if room is None or room.state == "closed":
+            return None
+        if room.state == "wanted":
+            await self._create(room)
+            return 0
+        if room.matrix_id is None:
+            # Never made, and not wanted any more.
+            await self._closed(room_id)
+            return None
+        live = await look(self._http, room.matrix_id, self._own_user)
+        if room.state == "closing":
+            # The last card goes out first; delivery wakes this room again.
+            return None if unsent else await self._close(room, room.matrix_id, live)
+        return await self._members(room, room.matrix_id, live)
+
+    async def _create(self, room: Room) -> None:
+        try:
+            answer = await self._http.request(
+                "POST", "/_matrix/client/v3/createRoom", body=self._shape(room), safe=False
+            )
+            matrix_id = str(answer["room_id"])
+        except (MatrixError, Unreachable) as fault:
+            if isinstance(fault, MatrixError) and fault.errcode != "M_ROOM_IN_USE":
+                raise
+            # It may have been made before the answer was lost: createRoom has no transaction id, the alias serves as one.
+            matrix_id = await self._adopt(room)
+            if not matrix_id:
+                return
+        async with self._storage.unit() as uow:
+            await uow.rooms.created(room.id, matrix_id)
+
+    async def _adopt(self, room: Room) -> str:
+        """The room that has our alias, if it is whole; a half-built one is retired. Empty: make one anew."""
+        server = self._own_user.partition(":")[2]
+        alias = quote(f"#{room.alias}:{server}")
+        try:
+            found = await self._http.request("GET", f"/_matrix/client/v3/directory/room/{alias}")
+        except MatrixError as fault:
+            if fault.status == 404:  # noqa: PLR2004 (HTTP: not found)
+                return ""
+            raise
+        matrix_id = str(found["room_id"])
+        try:
+            live: LiveRoom | None = await look(self._http, matrix_id, self._own_user)
+        except MatrixError:
+            live = None
+        if live and live.creator == self._own_user and live.marker == room.id and live.encrypted and live.private:
+            return matrix_id
+        log.warning("a half-built room is retired")
+        async with self._storage.unit() as uow:
+            await uow.rooms.retire_alias(room.id)
+        if live is not None:
+            await self._leave(matrix_id)
+        return ""
+
+    def _shape(self, room: Room) -> dict[str, Any]:
+        language = self._region.language
+        if room.purpose == "desk":
+            name, topic = self._region.index_name, say(line("topic"), language).plain
+        else:
+            name = say(line("room.introduction"), language).plain
+            topic = say(line("room.introduction.topic"), language).plain
+        return {
+            "preset": "private_chat",
+            "visibility": "private",
+            "room_alias_name": room.alias,
+            "name": name,
+            "topic": topic,
+            "power_level_content_override": _POWER_LEVELS,
+            "initial_state": [
+                {"type": kind, "state_key": "", "content": content}
+                for kind, content in (
+                    ("m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"}),
+                    ("m.room.history_visibility", {"history_visibility": "joined"}),
+                    ("m.room.guest_access", {"guest_access": "forbidden"}),
+                    ("m.room.join_rules", {"join_rule": "invite"}),
+                    (MARKER, {"id": room.id}),
+                )
+            ],
+        }
+
+    async def _members(self, room: Room, matrix_id: str, live: LiveRoom) -> float | None:
+        """Take in what the server says of the members, then invite and remove."""
+        known = {who.user_id: who.membership for who in room.members}
+        news = {who: now for who, now in live.members.items() if who in known and known[who] not in {now, "none"}}
+        news |= {who: now for who, now in live.members.items() if known.get(who) == "none" and now != "leave"}
+        if news:
+            await self._saw(room, news)
+            return 0
+        for who in room.members:
+            if who.wanted and who.membership == "none":
+                await self._act(matrix_id, "invite", who.user_id)
+                await self._saw(room, {who.user_id: "invite"})
+        for stranger in live.present - room.wanted:
+            if stranger in known:
+                await self._act(matrix_id, "kick", stranger)
+                await self._saw(room, {stranger: "leave"})
+        await self._pin(room, matrix_id, live)
+        return None
+
+    async def _saw(self, room: Room, memberships: dict[str, str]) -> None:
+        async with self._storage.unit() as uow:
+            for user_id, membership in memberships.items():
+                await saw(Office(uow, self._region), room, user_id, membership)
+
+    async def _pin(self, room: Room, matrix_id: str, live: LiveRoom) -> None:
+        """The card that says what the room is for stays in sight."""
+        if room.purpose != "introduction":
+            return
+        async with self._storage.reading() as uow:
+            latest = await uow.outbox.latest(room.id, "match.introduction")
+        if latest and latest[0] and live.pinned != (latest[0],):
+            path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/state/m.room.pinned_events"
+            await self._http.request("PUT", path, body={"pinned": [latest[0]]})
+
+    async def _close(self, room: Room, matrix_id: str, live: LiveRoom) -> float | None:
+        """Remove everybody, empty what was written, by whomever, and go."""
+        for stranger in live.present:
+            await self._act(matrix_id, "kick", stranger)
+        await empty(self._http, matrix_id)
+        await self._leave(matrix_id)
+        await self._closed(room.id)
+        self._metrics.rooms_closed.inc()
+        return None
+
+    async def _closed(self, room_id: str) -> None:
+        async with self._storage.unit() as uow:
+            await uow.rooms.closed(room_id)
+
+    async def _act(self, matrix_id: str, verb: str, user_id: str) -> None:
+        path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/{verb}"
+        try:
+            await self._http.request("POST", path, body={"user_id": user_id})
+        except MatrixError as fault:
+            # Already so: they joined, or left, while we were looking.
+            if fault.errcode != "M_FORBIDDEN":
+                raise
+            live = await look(self._http, matrix_id, self._own_user)
+            if (user_id in live.present) is not (verb == "invite"):
+                raise
+
+    async def _leave(self, matrix_id: str) -> None:
+        await self._http.request("POST", f"/_matrix/client/v3/rooms/{quote(matrix_id)}/leave", body={})
+        await self._http.request("POST", f"/_matrix/client/v3/rooms/{quote(matrix_id)}/forget", body={})

@@ -1,0 +1,124 @@
+"""The long poll: what comes in goes, with the sync token, into the database in one transaction; then it is worked on."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from bot.crypto import Machine, RoomKey
+from bot.http import Homeserver, MatrixError, quote
+from bot.identities import Identities
+from bot.metrics import Metrics
+from bot.sync import Batch, batches
+from bot.timeline import TimelineEvent, read_event
+from domain.region import Region
+from handlers.desk import welcome_again
+from handlers.office import Office
+from handlers.presence import saw
+from storage.database import Storage
+from storage.inbox import Said
+from storage.unit import UnitOfWork
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """Takes in what the homeserver has for us."""
+
+    def __init__(
+        self, http: Homeserver, machine: Machine, identities: Identities, storage: Storage, region: Region, own_user: str,
+        metrics: Metrics,
+    ) -> None:  # fmt: skip
+        self._http = http
+        self._machine = machine
+        self._identities = identities
+        self._storage = storage
+        self._region = region
+        self._own_user = own_user
+        self._metrics = metrics
+        self.first_sync = asyncio.Event()
+        self.wake_reception: Callable[[str], None] = lambda _matrix_id: None
+
+    async def run(self) -> None:
+        """Until cancelled; raises LoggedOut when the server wants us no more."""
+        async with self._storage.reading() as uow:
+            token, _position = await uow.inbox.progress()
+        async for batch in batches(self._http, self._machine, self._own_user, token):
+            await self._take(batch)
+            self.first_sync.set()
+
+    async def _take(self, batch: Batch) -> None:
+        self._identities.changed(batch.devices_changed)
+        async with self._storage.unit() as uow:
+            rooms = await self._store(uow, batch)
+            for user_id in sorted(batch.devices_changed):
+                # What could not be read for want of a signed device may be readable now.
+                await welcome_again(Office(uow, self._region), user_id)
+        self._metrics.last_sync.set(time.time())
+        for matrix_id in rooms:
+            self.wake_reception(matrix_id)
+        for matrix_id in batch.invites:
+            await self._decline(matrix_id)
+
+    async def _store(self, uow: UnitOfWork, batch: Batch) -> set[str]:
+        """The batch, as rows; the Matrix ids of the rooms in which there is something to handle."""
+        _token, position = await uow.inbox.progress()
+        rooms: set[str] = set()
+        for event in batch.events:
+            position += 1
+            if event.kind == "own":
+                await uow.outbox.seen(position, event.event_id, event.transaction_id or event.wenk_id)
+            elif await self._store_said(uow, event, position):
+                rooms.add(event.room_id)
+        if batch.room_keys:
+            position = await self._now_readable(uow, batch.room_keys, position, rooms)
+        for change in batch.members:
+            room = await uow.rooms.by_matrix_id(change.room_id)
+            # Who was removed by us did not leave; the reconciler wrote that down when it did it.
+            if room is not None and not (change.membership == "leave" and change.sender == self._own_user):
+                await saw(Office(uow, self._region), room, change.user_id, change.membership)
+        await uow.inbox.advance(batch.token, position)
+        return rooms
+
+    async def _store_said(self, uow: UnitOfWork, event: TimelineEvent, position: int) -> bool:
+        room = await uow.rooms.by_matrix_id(event.room_id)
+        if room is None or room.state == "closed":
+            return False
+        if room.purpose == "introduction" and not (event.kind == "text" and event.body.startswith("!")):
+            # What professionals say to each other is not ours.
+            return False
+        said = _said(event)
+        added = await uow.inbox.add(position, event.event_id, event.room_id, event.sender, said, event.session_id)
+        return added and event.session_id is None
+
+    async def _now_readable(self, uow: UnitOfWork, keys: tuple[RoomKey, ...], position: int, rooms: set[str]) -> int:
+        """Keys came: what waited for them is handled now, after all that was said meanwhile."""
+        for waiting in await uow.inbox.waiting_for([key.session_id for key in keys]):
+            event = read_event(self._machine, self._own_user, waiting.matrix_room, waiting.said.raw or {})
+            if event is None or event.session_id is not None:
+                continue
+            position += 1
+            await uow.inbox.readable(waiting.event_id, position, _said(event))
+            rooms.add(waiting.matrix_room)
+        return position
+
+    async def _decline(self, matrix_id: str) -> None:
+        """We make our own rooms; invitations to others are declined."""
+        try:
+            await self._http.request("POST", f"/_matrix/client/v3/rooms/{quote(matrix_id)}/leave", body={})
+        except MatrixError as fault:
+            log.info("an invitation could not be declined: %s", fault.errcode)
+
+
+def _said(event: TimelineEvent) -> Said:
+    return Said(
+        kind=event.kind,
+        body=event.body,
+        reply_to=event.reply_to,
+        replaces=event.replaces,
+        target=event.target,
+        sender_key=event.sender_key,
+        ed25519=event.ed25519,
+        forwarded=event.forwarded,
+        raw=event.raw,
+    )

@@ -1,0 +1,110 @@
+"""Work that goes on side by side for different keys, and in order for each.
+
+What is to be done stands in the database; a worker only has to be woken, and may be woken for nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE_S = 60.0
+
+Step = Callable[[str], Awaitable[float | None]]
+"""Does one thing for a key. The answer: seconds until the next (0: at once), or None: nothing left until woken."""
+
+
+class Workers:
+    """One task per key that has work, at most `side_by_side` steps at a time.
+
+    A step that raises is tried again, after 1, 2, 4 ... 60 seconds or when woken; `on_fault` hears of it. An exception of a
+    class in `fatal` ends the whole: it is what `failed` raises.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Step,
+        *,
+        side_by_side: int = 16,
+        fatal: tuple[type[Exception], ...] = (),
+        on_fault: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self._name = name
+        self._step = step
+        self._slots = asyncio.Semaphore(side_by_side)
+        self._fatal = fatal
+        self._on_fault = on_fault
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._woken: dict[str, asyncio.Event] = {}
+        self._stopping = False
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def busy(self) -> int:
+        """How many keys have work in hand or waiting for its time."""
+        return len(self._tasks)
+
+    def wake(self, key: str) -> None:
+        """There may be something to do for this key."""
+        if self._stopping:
+            return
+        if key in self._tasks:
+            self._woken[key].set()
+        else:
+            self._woken[key] = asyncio.Event()
+            self._tasks[key] = asyncio.create_task(self._serve(key), name=f"{self._name}")
+
+    async def stop(self) -> None:
+        """Finish the steps in hand, begin no others."""
+        self._stopping = True
+        for woken in self._woken.values():
+            woken.set()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if not self.failed.done():
+            self.failed.cancel()
+
+    async def _serve(self, key: str) -> None:
+        woken = self._woken[key]
+        faults = 0
+        try:
+            while not self._stopping:
+                woken.clear()
+                try:
+                    async with self._slots:
+                        pause = await self._step(key)
+                    faults = 0
+                except self._fatal as fault:
+                    if not self.failed.done():
+                        self.failed.set_exception(fault)
+                    return
+                except Exception as fault:  # noqa: BLE001 (whatever it is: reported, kept, tried again)
+                    pause = min(2.0**faults, _LONGEST_PAUSE_S)
+                    faults += 1
+                    log.warning("%s: %s, again in %.0f s", self._name, describe(fault), pause)
+                    self._on_fault(self._name)
+                if pause is None and not woken.is_set():
+                    return
+                if pause:
+                    await _until_woken(woken, pause)
+        finally:
+            del self._tasks[key]
+            del self._woken[key]
+
+
+async def _until_woken(woken: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await woken.wait()
+    except TimeoutError:
+        pass
+
+
+def describe(fault: BaseException) -> str:
+    """A fault for the log: what and where, never the text, which might hold what somebody said."""
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(fault).__name__}{where}"

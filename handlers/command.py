@@ -1,7 +1,8 @@
 """A command is one description: its words, its parameters, who may use it and what it does.
 
-Parsing, help, prompts and error texts all come from it. For a parameter `born` the catalogue has `ask.born` (the question),
-`example.born`, and `bad.born.<code>` for each reason for which it can be refused; for a command `signal` it has `help.signal`.
+Parsing, help, prompts and error texts all come from it. For a parameter `born` the catalogue has `ask.born` (the
+question), `example.born`, and `bad.born.<code>` for each reason for which it can be refused; for a command `signal` it
+has `help.signal`.
 """
 
 import re
@@ -41,8 +42,8 @@ class Parameter:
 class Command:
     """What somebody can say.
 
-    `words` are its spellings by language, the first being the one that help shows; `by_words`: parameters are separated by white
-    space instead of `;` and new lines. The last parameter takes all that remains. `confirmed` is what happens after `ja`.
+    `words` are its spellings by language; `by_words`: parameters are separated by white space instead of `;` and new
+    lines. The last parameter takes all that remains. `confirmed` is what happens after `ja`.
     """
 
     name: str
@@ -53,9 +54,6 @@ class Command:
     by_words: bool = False
     confirmed: Callable[[Talk, Mapping[str, Any]], Awaitable[None]] | None = None
     keeps_question: bool = False
-
-    def spelling(self, language: str) -> str:
-        return self.words[language][0]
 
     def split(self, rest: str) -> Values:
         """What was typed after the command, by parameter; empty ones are left out."""

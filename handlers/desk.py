@@ -22,9 +22,16 @@ async def open_desk(office: Office, user_id: str) -> None:
 
 
 async def welcome(office: Office, user_id: str) -> None:
-    await office.tell(
-        user_id, card("welcome", line("welcome", index=office.region.index_name, region=office.region.name))
+    """What Wenk is, and how to begin: with a signal, or, for who may not place one, with admitting others."""
+    person = await office.uow.people.get(user_id)
+    begin = "welcome.coordinator" if person and person.professional == "none" else "welcome.professional"
+    shown = card(
+        "welcome",
+        line("welcome", index=office.region.index_name, region=office.region.name),
+        line(begin),
+        line("welcome.erases"),
     )
+    await office.tell(user_id, shown)
 
 
 async def welcome_again(office: Office, user_id: str) -> None:
@@ -54,13 +61,16 @@ def _may_use(person: Person, command: Command) -> bool:
 
 
 async def set_language(talk: Talk, given: Mapping[str, Any]) -> None:
+    """From this answer on, this desk is in another language."""
     await talk.uow.people.set_language(talk.person.user_id, given["language"])
     talk.person = replace(talk.person, language=given["language"])
     await talk.answer(card("language", line("language.set"), language=given["language"]))
 
 
 async def show_matches(talk: Talk, _given: Mapping[str, Any]) -> None:
+    """With whom somebody was brought together; what is read counts, so the audit log has it."""
     await talk.answer(await show_own(talk.office, talk.person.user_id))
+    await talk.uow.audit.write(talk.person.user_id, "match.listed")
 
 
 def desk_commands(all_commands: Callable[[], Sequence[Command]]) -> tuple[Command, ...]:
@@ -82,7 +92,13 @@ def desk_commands(all_commands: Callable[[], Sequence[Command]]) -> tuple[Comman
             who=Who.EVERYBODY,
             parameters=(
                 Parameter(
-                    "language", one_of({"nl": "nl", "nederlands": "nl", "en": "en", "engels": "en", "english": "en"})
+                    "language",
+                    one_of(
+                        {
+                            "nl": "nl", "nederlands": "nl", "dutch": "nl",
+                            "en": "en", "engels": "en", "english": "en",
+                        }
+                    ),
                 ),
             ),
             by_words=True,
@@ -95,4 +111,4 @@ def desk_commands(all_commands: Callable[[], Sequence[Command]]) -> tuple[Comman
             act=show_help,
             keeps_question=True,
         ),
-    )
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """From what somebody said to what is done about it: one message, one answer.
 
-One question is open per desk. `ja` counts only if the card that asked was in the room before it, or if it replies to that card;
-otherwise Wenk asks again. Every other command drops the question and says so.
+One question is open per desk. `ja` counts only if the card that asked was in the room before it, or if it replies to
+that card; otherwise Wenk asks again. Every other command drops the question and says so.
 """
 
 from typing import Any
@@ -40,9 +40,6 @@ async def converse(talk: Talk, commands: Commands) -> None:
         await _cancel(talk)
     elif word in YES and pending and pending.field is None:
         await _confirm(talk, commands, pending, card_id)
-    elif word in YES and expired:
-        await talk.uow.questions.drop(talk.person.user_id, _SLOT)
-        await talk.answer(error("expired"))
     elif found := commands.find(said):
         command, rest = found
         if pending and not command.keeps_question:
@@ -51,6 +48,9 @@ async def converse(talk: Talk, commands: Commands) -> None:
     elif pending and pending.field and not said.startswith("!"):
         command = _known(commands, pending)
         await advance(talk, command, pending.values | {pending.field: said})
+    elif expired and (word in YES or not said.startswith("!")):
+        await talk.uow.questions.drop(talk.person.user_id, _SLOT)
+        await talk.answer(error("expired"))
     else:
         await talk.answer(error("unknown_command", line("error.yes_or_no")) if pending else error("unknown_command"))
 

@@ -168,7 +168,8 @@ async def step_out(office: Office, joined: Introduction, user_id: str, *, at_onc
         await close(office, joined, by=user_id)
         return
     else:
-        last_day = uow.today + timedelta(days=office.region.close_days)
+        # The last one to leave does not lengthen what began when the last but one left.
+        last_day = joined.close_on or uow.today + timedelta(days=office.region.close_days)
         await uow.introductions.set_close_on(joined.id, last_day)
         closes = (line("match.left.closes", day=last_day),)
     await office.post(

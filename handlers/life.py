@@ -23,7 +23,7 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     if follows.leaves:
         await leave(office, signal, at_once=follows.empties)
     await uow.audit.write(by, f"signal.{event}", signal.key)
-    if follows.tell is not None and by != signal.owner:
+    if follows.tell is not None and by != signal.owner and await _hears(office, signal.owner):
         await office.tell(signal.owner, card(follows.tell, line(follows.tell, ref=signal.ref), ref=signal.ref))
     if follows.to is State.ERASED:
         await uow.signals.erase(signal)
@@ -37,14 +37,29 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
 
 
 async def _report_mistake(office: Office, signal: Signal) -> None:
-    """Placing, reading and withdrawing would be a search: so who learned something and withdraws is reported."""
+    """Placing, reading and withdrawing would be a search: so who learned something and withdraws is reported.
+
+    To the coordinators, and to each of those whose contact details were shown.
+    """
     uow = office.uow
-    matched = await uow.pairs.decided(signal)
-    if await uow.pairs.learned(signal.owner, matched):
-        owner = await uow.people.get(signal.owner)
-        name = owner.full_name if owner else ""
-        await office.alarm(
-            "mistake_after_disclosure",
-            line("alarm.mistake_after_disclosure", name=name, ref=signal.ref),
-            user_id=signal.owner,
-        )
+    shown: dict[str, Signal] = {}
+    for number in sorted(await uow.pairs.decided(signal)):
+        other = await uow.signals.get(number)
+        if other is not None and signal.owner in await uow.pairs.disclosed_to(other):
+            shown[other.owner] = other
+    if not shown:
+        return
+    owner = await uow.people.get(signal.owner)
+    name = owner.full_name if owner else signal.owner
+    text = line("alarm.mistake_after_disclosure", name=name, ref=signal.ref)
+    await office.alarm("mistake_after_disclosure", text, user_id=signal.owner)
+    for user_id, other in shown.items():
+        if await _hears(office, user_id):
+            told = line("match.mistake", name=name, signal=other.ref)
+            await office.tell(user_id, card("match.mistake", told, signal=other.ref, user_id=signal.owner))
+
+
+async def _hears(office: Office, user_id: str) -> bool:
+    """Who is suspended hears nothing of signals until restored."""
+    person = await office.uow.people.get(user_id)
+    return person is not None and person.professional == "active"

@@ -109,7 +109,7 @@ async def trust(talk: Talk, given: Mapping[str, Any]) -> None:
     """Somebody lost all devices and made a new Matrix identity: the coordinator vouches for them."""
     person = await talk.uow.people.get(given["user_id"])
     if person is None:
-        await talk.answer(error("not_found"))
+        await talk.answer(error("not_found", line("error.no_professional")))
         return
     await talk.uow.people.unpin(person.user_id)
     await talk.uow.audit.write(talk.person.user_id, "professional.trusted")
@@ -146,7 +146,7 @@ async def _organisation(talk: Talk, text: str) -> Organisation | None:
 
 def _matching(pattern: re.Pattern[str]) -> Any:  # noqa: ANN401 (a reader: str -> str)
     def read(text: str) -> str:
-        if not pattern.fullmatch(text.strip()):
+        if not pattern.fullmatch(text.strip()) or not text.strip().isprintable():
             raise BadValue("unreadable")
         return text.strip()
 
@@ -155,7 +155,7 @@ def _matching(pattern: re.Pattern[str]) -> Any:  # noqa: ANN401 (a reader: str -
 
 def _short_text(text: str) -> str:
     cleaned = " ".join(text.split())
-    if not cleaned or len(cleaned) > _MOST_LETTERS or not cleaned.isprintable():
+    if not fold(cleaned) or len(cleaned) > _MOST_LETTERS or not cleaned.isprintable():
         raise BadValue("unreadable")
     return cleaned
 

@@ -61,20 +61,39 @@ async def _refuse_or_converse(talk: Talk) -> None:
         case Proof.PROVEN:
             await converse(talk, commands)
         case Proof.UNENCRYPTED:
-            await talk.answer(error("not_allowed", line("error.unencrypted")))
+            await _refuse(talk)
         case Proof.UNSIGNED:
-            await talk.answer(error("unverified_device"))
+            await _refuse(talk)
             await _warn(talk)
         case Proof.CHANGED:
-            await talk.answer(error("unverified_device", line("error.changed_identity")))
+            await _refuse(talk)
             await _warn(talk)
-            if await talk.uow.tasks.claim_today(f"changed {talk.person.user_id}"):
-                text = line("alarm.changed_identity", user_id=talk.person.user_id)
-                await talk.office.alarm("changed_identity", text, user_id=talk.person.user_id)
+            await _alarm(talk, "changed_identity")
         case Proof.OVERHEARD | Proof.STRANGER:
-            await talk.answer(error("not_allowed", line("error.overheard")))
-    if talk.message.proof is not Proof.PROVEN:
-        await talk.uow.audit.write(talk.person.user_id, f"refused.{talk.message.proof}")
+            await _refuse(talk)
+            await _alarm(talk, "stranger")
+
+
+_REFUSALS = {
+    Proof.UNENCRYPTED: error("not_allowed", line("error.unencrypted")),
+    Proof.UNSIGNED: error("unverified_device"),
+    Proof.CHANGED: error("unverified_device", line("error.changed_identity")),
+    Proof.OVERHEARD: error("not_allowed", line("error.overheard")),
+    Proof.STRANGER: error("not_allowed", line("error.overheard")),
+}
+
+
+async def _refuse(talk: Talk) -> None:
+    """Say why nothing was done, and write down that it was refused."""
+    await talk.answer(_REFUSALS[talk.message.proof])
+    await talk.uow.audit.write(talk.person.user_id, f"refused.{talk.message.proof}")
+
+
+async def _alarm(talk: Talk, code: str) -> None:
+    """Tell the coordinators, once a day for each desk."""
+    user_id = talk.person.user_id
+    if await talk.uow.tasks.claim_today(f"{code} {user_id}"):
+        await talk.office.alarm(code, line(f"alarm.{code}", user_id=user_id), user_id=user_id)
 
 
 async def _warn(talk: Talk) -> None:
@@ -92,5 +111,8 @@ async def _in_introduction(office: Office, room: Room, message: Message) -> None
     person = await office.uow.people.get(message.sender)
     if person is None or message.kind != "text" or message.sender not in room.wanted or message.replaces:
         return
+    talk = Talk(office, person, message, room.id)
     if message.proof is Proof.PROVEN:
-        await Talk(office, person, message, room.id).answer(error("unknown_command", line("error.at_your_desk")))
+        await talk.answer(error("unknown_command", line("error.at_your_desk")))
+    else:
+        await _refuse(talk)

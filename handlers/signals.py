@@ -1,5 +1,6 @@
 """The story of a signal, in the order in which it happens: proposed, placed, listed, withdrawn."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -27,6 +28,7 @@ from storage.signals import Signal
 PAGE = 50
 """Signals per list: a card must stay well within what one Matrix event may hold (64 KiB)."""
 _FAMILY = "family"
+_PAGE = re.compile("0*[1-9][0-9]{0,3}", re.ASCII)
 
 
 class Family(msgspec.Struct, frozen=True):
@@ -202,6 +204,7 @@ def born_line(born: BirthDate) -> Line | date | str:
 
 
 def address_line(address: Address) -> Line | str:
+    """An address to be read, or why there is none."""
     return str(address) if address.kind == "home" else line(f"address.{address.kind}")
 
 
@@ -219,7 +222,7 @@ def _listed(signal: Signal, told: date | None) -> dict[str, object]:
 
 
 def _page(text: str) -> int:
-    if not text.isdecimal() or not int(text):
+    if not _PAGE.fullmatch(text):
         raise BadValue("unreadable")
     return int(text)
 

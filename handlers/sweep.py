@@ -1,4 +1,7 @@
-"""What time does. Each step asks what is due now, does it in units of work of its own, and may run again at any moment."""
+"""What time does.
+
+Each step asks what is due now, does it in units of work of its own, and may run again at any moment.
+"""
 
 from collections.abc import Awaitable, Callable
 

@@ -66,8 +66,3 @@ def say(what: Line, language: str) -> Text:
         _as_plain(template).format(**{name: value.plain for name, value in values.items()}),
         _as_html(template).format(**{name: value.html for name, value in values.items()}),
     )
-
-
-def has(name: str, language: str) -> bool:
-    """Whether there is such a text."""
-    return name in catalogue(language)

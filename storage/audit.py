@@ -40,7 +40,7 @@ class AuditLog(Repository):
         """Add a line: `who` is a user id or `wenk`, `what` a fixed word, `on` the signal it concerns."""
         head = await self.head()
         subject = on.audit_subject() if on else b""
-        entry = (head.seq + 1, self._s.now_ms, who, what, subject)
+        entry = (head.seq + 1, REGION, self._s.now_ms, who, what, subject)
         await self._s.run(
             insert(audit).values(
                 seq=head.seq + 1,
@@ -62,17 +62,17 @@ class AuditLog(Repository):
         """Walk the whole chain; the number of rows. Raises BrokenChain."""
         before, seq = _GENESIS, 0
         rows = await self._s.connection.stream(
-            select(audit.c.seq, audit.c.at, audit.c.who, audit.c.what, audit.c.subject, audit.c.mac).order_by(
-                audit.c.seq
-            )
+            select(
+                audit.c.seq, audit.c.region_id, audit.c.at, audit.c.who, audit.c.what, audit.c.subject, audit.c.mac
+            ).order_by(audit.c.seq)
         )
         async for row in rows:
             seq += 1
-            expected = self._mac(before, (row.seq, row.at, row.who, row.what, row.subject))
+            expected = self._mac(before, (row.seq, row.region_id, row.at, row.who, row.what, row.subject))
             if row.seq != seq or not hmac.compare_digest(expected, row.mac):
                 raise BrokenChain(seq)
             before = row.mac
         return seq
 
-    def _mac(self, before: bytes, entry: tuple[int, int, str, str, bytes]) -> bytes:
+    def _mac(self, before: bytes, entry: tuple[int, int, int, str, str, bytes]) -> bytes:
         return self._s.vault.audit_mac(before + msgspec.json.encode(entry))

@@ -6,7 +6,7 @@ take one advisory lock. Both make two professionals who signal at the same momen
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.unit import UnitOfWork
 from storage.vault import Vault
@@ -26,6 +26,7 @@ Clock = Callable[[], datetime]
 Wake = Callable[[frozenset[str]], None]
 
 _BUSY_TIMEOUT_MS = 10_000
+_SCRUB_TIMEOUT_MS = 100
 _WRITER_LOCK = 0x57454E4B
 """'WENK': the advisory lock that PostgreSQL's writers take."""
 _WRITES = "wenk_writes"
@@ -42,18 +43,18 @@ def system_clock() -> datetime:
 
 def _migrations() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    # Alembic reads its options as Python's configparser does, where a single % would begin a name.
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     return config
 
 
-def _refuse_newer(connection: Connection) -> str | None:
+def _refuse_newer(connection: Connection) -> None:
     script = ScriptDirectory.from_config(_migrations())
     known = {revision.revision for revision in script.walk_revisions()}
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in known:
-        msg = f"the database is at revision {current}, newer than this Wenk: install the Wenk that wrote it, or a later one"
+        msg = f"the database ({current}) is newer than this Wenk: install the Wenk that wrote it, or a later one"
         raise DatabaseFault(msg)
-    return current
 
 
 def _migrate(connection: Connection) -> None:
@@ -148,12 +149,13 @@ class Storage:
     async def unit(self) -> AsyncIterator[UnitOfWork]:
         """One unit of work: everything in it is committed together, or nothing is.
 
-        A cancelled commit would leave open whether it happened; so it is finished before the cancellation goes on.
+        Cancelled in its body, it never happened. Once its body has run to its end it is committed (and `wake` is
+        called) even if this task is cancelled meanwhile: a commit cut short would leave open whether it happened.
         """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._writer)
             connection = await stack.enter_async_context(self._engine.connect())
-            connection = await connection.execution_options(**{_WRITES: True})
+            await connection.execution_options(**{_WRITES: True})
             await connection.begin()
             unit = UnitOfWork(connection, self._vault, self._clock())
             try:
@@ -162,7 +164,10 @@ class Storage:
             except BaseException:
                 await _finish(connection.rollback())
                 raise
-            await _finish(connection.commit())
+            await _finish(self._commit(connection, unit))
+
+    async def _commit(self, connection: AsyncConnection, unit: UnitOfWork) -> None:
+        await connection.commit()
         self.wake(frozenset(unit.rooms_to_wake))
 
     @asynccontextmanager
@@ -179,7 +184,7 @@ class Storage:
     async def rehearsal(self) -> AsyncIterator[UnitOfWork]:
         """A unit of work that is always undone: to see what would happen."""
         async with self._writer, self._engine.connect() as connection:
-            connection = await connection.execution_options(**{_WRITES: True})
+            await connection.execution_options(**{_WRITES: True})
             await connection.begin()
             try:
                 yield UnitOfWork(connection, self._vault, self._clock())
@@ -199,9 +204,14 @@ class Storage:
             driver = raw.driver_connection
             if driver is None:
                 return False
-            cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            (busy, _log, _done) = await cursor.fetchone()
-            await cursor.close()
+            # While it waits for a reader nobody can write.
+            await driver.execute(f"PRAGMA busy_timeout={_SCRUB_TIMEOUT_MS}")
+            try:
+                cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                (busy, _log, _done) = await cursor.fetchone()
+                await cursor.close()
+            finally:
+                await driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
             return not busy
 
     async def ping(self) -> None:
@@ -213,9 +223,12 @@ class Storage:
 async def _finish(work: Awaitable[None]) -> None:
     """Wait for `work` even when this task is cancelled meanwhile; the cancellation is passed on afterwards."""
     task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        with suppress(asyncio.CancelledError):
-            await task
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as again:
+            cancelled = again
+    task.result()
+    if cancelled:
+        raise cancelled

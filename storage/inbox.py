@@ -18,8 +18,9 @@ from storage.session import REGION, Repository
 class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came in, as far as it can be read, with what is needed to prove who sent it.
 
-    `kind` is text, notice, other, plain (unencrypted), reaction or undecryptable; `raw` is the encrypted event while its
-    key is missing; `sender_key` and `ed25519` are those of the Megolm session, `forwarded` if it came by a third party.
+    `kind` is text, notice, other, plain (unencrypted), reaction or undecryptable; `raw` is the encrypted event while
+    its key is missing; `sender_key` and `ed25519` are those of the Megolm session, `forwarded` if it came by a third
+    party.
     """
 
     kind: str

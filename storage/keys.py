@@ -8,7 +8,7 @@ import os
 import secrets
 import tempfile
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -66,12 +66,12 @@ class Keys:
             file = msgspec.json.decode(raw, type=KeysFile)
             return cls(
                 path=path,
-                master={int(version): b64decode(key) for version, key in file.master.items()},
+                master=_versions(file.master, file.current_master),
                 current_master=file.current_master,
-                tag={int(version): b64decode(key) for version, key in file.tag.items()},
+                tag=_versions(file.tag, file.current_tag),
                 current_tag=file.current_tag,
-                audit=b64decode(file.audit),
-                crypto_store=b64decode(file.crypto_store),
+                audit=_key(file.audit),
+                crypto_store=_key(file.crypto_store),
                 cross_signing=file.cross_signing,
             )
         except (msgspec.MsgspecError, ValueError):
@@ -81,8 +81,6 @@ class Keys:
     @classmethod
     def create(cls, path: Path) -> "Keys":
         """Make new keys and write them durably; raises FileExistsError if there are some."""
-        if path.exists():
-            raise FileExistsError(path)
         keys = cls(
             path=path,
             master={1: secrets.token_bytes(KEY_BYTES)},
@@ -93,11 +91,15 @@ class Keys:
             crypto_store=secrets.token_bytes(KEY_BYTES),
             cross_signing=None,
         )
-        keys.save()
+        keys.save(new=True)
         return keys
 
-    def save(self) -> None:
-        """Write the file: complete and on disk, or not at all."""
+    def with_cross_signing(self, seeds: dict[str, str]) -> "Keys":
+        """The same keys with the bot's Matrix identity; not saved yet."""
+        return replace(self, cross_signing=seeds)
+
+    def save(self, *, new: bool = False) -> None:
+        """Write the file: complete and on disk, or not at all. If it is to be `new`, may raise FileExistsError."""
         file = KeysFile(
             version=1,
             master={str(version): b64encode(key).decode() for version, key in self.master.items()},
@@ -109,21 +111,40 @@ class Keys:
             cross_signing=self.cross_signing,
         )
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_durably(self.path, msgspec.json.format(msgspec.json.encode(file)))
+        write_durably(self.path, msgspec.json.format(msgspec.json.encode(file)), new=new)
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Put `content` at `path`, mode 0600, so that a power cut leaves the old file or the new one."""
+def _key(text: str) -> bytes:
+    key = b64decode(text, validate=True)
+    if len(key) != KEY_BYTES:
+        raise ValueError
+    return key
+
+
+def _versions(texts: dict[str, str], current: int) -> dict[int, bytes]:
+    keys = {int(version): _key(text) for version, text in texts.items()}
+    if current not in keys:
+        raise ValueError
+    return keys
+
+
+def write_durably(path: Path, content: bytes, *, new: bool = False) -> None:
+    """Put `content` at `path`, mode 0600, so that a power cut leaves the old file or the new one.
+
+    A `new` file takes nobody's place, not even when two are written at the same moment: raises FileExistsError.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
+        if new:
+            path.hardlink_to(temporary)
+        else:
+            Path(temporary).replace(path)
+    finally:
         Path(temporary).unlink(missing_ok=True)
-        raise
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -33,7 +33,10 @@ class Outbox(Repository):
     async def post(
         self, room_id: str, kind: str, content: dict[str, Any], *, delay_ms: int = 0, lifetime_ms: int | None = None
     ) -> str:
-        """Post a card; its id, which is written into it. With `lifetime_ms` it is redacted so long after it was sent."""
+        """Post a card; its id, which is written into it.
+
+        With `lifetime_ms` it is redacted so long after it was sent.
+        """
         identity = secrets.token_hex(12)
         content = content | {"wenk": {"v": 1, "id": identity} | content["wenk"]}
         await self._add(identity, room_id, "card", kind, content=content, delay_ms=delay_ms, lifetime_ms=lifetime_ms)
@@ -104,7 +107,9 @@ class Outbox(Repository):
 
     async def card_at(self, event_id: str) -> str | None:
         """The id of our own card that this event is, if it is one."""
-        return await self._s.value(select(outbox.c.id).where(outbox.c.event_id == event_id, outbox.c.action == "card"))
+        card = select(outbox.c.id).where(outbox.c.event_id == event_id, outbox.c.action == "card")
+        identity: str | None = await self._s.value(card)
+        return identity
 
     async def latest(self, room_id: str, kind: str) -> tuple[str | None, int | None] | None:
         """Of the last card of a kind that was sent in a room: event id, and how many devices could read it."""
@@ -118,11 +123,12 @@ class Outbox(Repository):
 
     async def pending_card(self, room_id: str, kind: str) -> str | None:
         """The id of a card of this kind that has not gone out yet."""
-        return await self._s.value(
+        identity: str | None = await self._s.value(
             select(outbox.c.id)
             .where(outbox.c.room_id == room_id, outbox.c.kind == kind, outbox.c.state == "pending")
             .limit(1)
         )
+        return identity
 
     async def pending_in(self, room_id: str) -> bool:
         """Whether there is still something to be said in a room."""

@@ -12,6 +12,8 @@ from storage.session import REGION, Repository
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
+    """Where professionals work; `ref` is its O- reference."""
+
     id: int
     ref: str
     name: str
@@ -137,7 +139,8 @@ class People(Repository):
 
     async def pinned(self, user_id: str) -> str | None:
         """The master key (unpadded base64) that this user showed first."""
-        return await self._s.value(select(pin.c.master_key).where(pin.c.user_id == user_id))
+        master_key: str | None = await self._s.value(select(pin.c.master_key).where(pin.c.user_id == user_id))
+        return master_key
 
     async def pin(self, user_id: str, master_key: str) -> None:
         """Remember a master key for good; the first one stays until a coordinator trusts a new one."""

@@ -49,9 +49,10 @@ class Questions(Repository):
     async def drop(self, user_id: str, slot: str) -> bool:
         """Forget it; False if there was none, or none that was still open."""
         which = (question.c.user_id == user_id) & (question.c.slot == slot)
-        still_open = await self._s.value(select(question.c.sealed.is_not(None)).where(which))
+        still_open = and_(question.c.sealed.is_not(None), question.c.expires_at > self._s.now_ms)
+        was_open = await self._s.value(select(still_open).where(which))
         await self._s.run(delete(question).where(which))
-        return bool(still_open)
+        return bool(was_open)
 
     async def lapse(self) -> int:
         """Empty all that are over an hour old; how many."""

@@ -55,6 +55,10 @@ class Rooms(Repository):
         found = await self._find(room.c.owner == user_id)
         return found or await self._add("desk", [user_id], owner=user_id)
 
+    async def desk_of(self, user_id: str) -> Room | None:
+        """The desk of this person, if there is one."""
+        return await self._find(room.c.owner == user_id)
+
     async def of_introduction(self, number: int) -> Room:
         found = await self._find(room.c.introduction_id == number)
         return found or await self._add("introduction", [], introduction_id=number)
@@ -77,7 +81,10 @@ class Rooms(Repository):
         return created
 
     async def want(self, identity: str, user_id: str) -> str:
-        """This person should be in the room; their membership now. Asking anew is a reason to invite again who had left."""
+        """This person should be in the room; their membership now.
+
+        Asking anew is a reason to invite again who had left.
+        """
         self._s.rooms_to_wake.add(identity)
         whose = (member.c.room_id == identity) & (member.c.user_id == user_id)
         known = await self._s.one(select(member.c.wanted, member.c.membership).where(whose))

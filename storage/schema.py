@@ -35,8 +35,8 @@ def _region() -> Column[int]:
     return Column("region_id", ForeignKey("region.id"), nullable=False)
 
 
-def _signal(name: str, **more: bool) -> Column[int]:
-    return Column(name, ForeignKey("signal.id", ondelete="CASCADE"), nullable=False, **more)
+def _signal(name: str, *, primary_key: bool = False) -> Column[int]:
+    return Column(name, ForeignKey("signal.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key)
 
 
 region = Table(

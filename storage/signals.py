@@ -61,7 +61,7 @@ def _unpack(packed: bytes) -> Child:
 class Signals(Repository):
     """Place, find, change and erase signals."""
 
-    async def add(
+    async def add(  # noqa: PLR0913 (one row, its columns)
         self, *, ref: str, owner: str, basis: str, child: Child, active_until: date, look_on: date,
         tags: Sequence[str], addressees: Sequence[str],
     ) -> Signal:  # fmt: skip

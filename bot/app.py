@@ -4,10 +4,11 @@ import asyncio
 import fcntl
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bot.config import Config
 from bot.crypto import Machine
@@ -31,6 +32,8 @@ from storage.keys import Keys
 from storage.vault import Vault
 
 log = logging.getLogger(__name__)
+
+_AGAIN_S = 10.0
 
 
 class AlreadyRunning(Exception):
@@ -72,33 +75,43 @@ class Wenk:
     address: tuple[str, int]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set or a part fails for good, whose exception is raised; what is in hand is finished first."""
+        """Until `stop` is set or a part fails for good; what is in hand is finished first.
+
+        Raises the exception of the part that failed.
+        """
         due_work_done = asyncio.Event()
         runner = await serve(self.address, self.metrics, lambda: self._ready(due_work_done), self._measure)
-        parts = {asyncio.create_task(self.session.run(), name="session"), asyncio.create_task(stop.wait(), name="stop")}
-        parts |= {asyncio.create_task(self._begin(due_work_done), name="begin")}
-        failures = {self.reception.failed, self.delivery.failed, self.rooms.failed}
+        tasks: list[asyncio.Task[object]] = [
+            asyncio.create_task(self.session.run(), name="session"),
+            asyncio.create_task(self._begin(due_work_done), name="begin"),
+            asyncio.create_task(stop.wait(), name="stop"),
+        ]
+        pending: set[asyncio.Future[Any]] = {*tasks, self.reception.failed, self.delivery.failed, self.rooms.failed}
         try:
-            pending: set[asyncio.Future[object]] = {*parts, *failures}
             while not stop.is_set():
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for part in done:
                     part.result()
         finally:
-            await self._stop(parts)
+            await self._stop(tasks)
             await runner.cleanup()
 
     async def _begin(self, due_work_done: asyncio.Event) -> None:
-        """What was left undone when the process stopped last, then what is due, then the minute hand."""
+        """What is due goes first, then what was left undone, then the minute hand begins to tick."""
         await self.session.first_sync.wait()
         async with self.storage.unit() as uow:
             await admit_coordinators(Office(uow, self.region))
+        is_done = await self.schedule.tick()
+        self.session.wake_reception = self.reception.wake
         async with self.storage.reading() as uow:
             handling, working = await uow.inbox.rooms_with_work(), await uow.rooms.unsettled()
         for matrix_id in handling:
             self.reception.wake(matrix_id)
         self._wake(frozenset(working))
-        await self.schedule.first_tick()
+        self.schedule.start()
+        while not is_done:
+            await asyncio.sleep(_AGAIN_S)
+            is_done = await self.schedule.tick()
         due_work_done.set()
 
     def _wake(self, rooms: frozenset[str]) -> None:
@@ -106,10 +119,10 @@ class Wenk:
             self.rooms.wake(room_id)
             self.delivery.wake(room_id)
 
-    async def _stop(self, parts: set[asyncio.Task[object]]) -> None:
-        for part in parts:
-            part.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
+    async def _stop(self, tasks: Sequence[asyncio.Task[object]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.schedule.stop()
         await self.reception.stop()
         await self.rooms.stop()
@@ -151,7 +164,7 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         session = Session(http, machine, identities, storage, region, own_user, metrics)
         trust = Trust(http, identities, own_user)
         handling = Reception(storage, trust, region, metrics)
-        sending = Delivery(http, machine, identities, storage, own_user, metrics)
+        sending = Delivery(http, machine, identities, storage, region, own_user, metrics)
         making = Reconciler(http, storage, region, own_user, metrics)
 
         def fault(part: str) -> None:
@@ -160,10 +173,10 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         reception = Workers("reception", handling.step, fatal=(LoggedOut,), on_fault=fault)
         delivery = Workers("delivery", sending.step, fatal=(LoggedOut,), on_fault=fault)
         rooms = Workers("rooms", making.step, fatal=(LoggedOut,), on_fault=fault)
-        session.wake_reception = reception.wake
         sending.wake_reconciler = rooms.wake
         sending.answers_wait = lambda: reception.busy > 0
         schedule = Schedule(http, storage, region, metrics)
+        session.after_batch = schedule.nudge
         wenk = Wenk(
             storage, region, http, session, schedule, metrics, reception, delivery, rooms, config.web.address
         )  # fmt: skip

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ FAULTS = (
 )  # fmt: skip
 """What an administrator can do something about: one line, no trace."""
 EXIT_FAULT = 1
+EXIT_INTERNAL = 70
 EXIT_LOGGED_OUT = 78
 """EX_CONFIG: a supervisor must not start it again; `wenk init` must be run first."""
 
@@ -36,9 +38,7 @@ EXIT_LOGGED_OUT = 78
 def main() -> None:
     """Read the arguments, do it, and exit with 0, or with another number and a line on stderr."""
     arguments = _parser().parse_args()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     # nio and APScheduler tell of every session and tick; peewee of every statement.
     for chatty in ("nio", "apscheduler", "peewee", "alembic"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
@@ -52,6 +52,10 @@ def main() -> None:
         sys.exit(EXIT_FAULT)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as fault:  # noqa: BLE001 (the last resort: where it happened, never the text, which may hold a name)
+        print(f"wenk: internal fault: {type(fault).__name__}", file=sys.stderr)
+        print("".join(traceback.format_tb(fault.__traceback__)), file=sys.stderr, end="")
+        sys.exit(EXIT_INTERNAL)
 
 
 def _in_words(fault: BaseException) -> str:
@@ -65,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="wenk", description="The Verwijsindex in a secure chat.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, help_text: str, act: Callable[[argparse.Namespace], Awaitable[int]]) -> argparse.ArgumentParser:
+    def command(
+        name: str, help_text: str, act: Callable[[argparse.Namespace], Awaitable[int]]
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help_text, description=help_text)
         added.set_defaults(act=act)
         return added
@@ -80,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     with_config(command("run", "run the bot", _run))
     with_config(command("doctor", "check everything; exit 1 with what to do", _doctor))
     sweep = with_config(command("sweep", "show what is due now, as counts", _sweep))
-    sweep.add_argument("--dry-run", action="store_true", required=True, help="change nothing (a running bot does what is due)")
+    sweep.add_argument(
+        "--dry-run", action="store_true", required=True, help="change nothing (a running bot does what is due)"
+    )
     return parser
 
 

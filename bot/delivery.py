@@ -1,6 +1,7 @@
 """From the outbox to Matrix: in order per room, rooms side by side, until acknowledged.
 
-Before a card is posted the room is looked at as it is on the server at that moment: encrypted, and nobody there who should not be.
+Before a card is posted the room is looked at as it is on the server at that moment: encrypted, and nobody there who
+should not be.
 The row's id is the transaction id, so that sending again after a crash makes no second card.
 """
 
@@ -16,6 +17,9 @@ from bot.http import Homeserver, MatrixError, quote
 from bot.identities import ChangedIdentity, Identities
 from bot.live import LiveRoom, look
 from bot.metrics import Metrics
+from domain.region import Region
+from handlers.office import Office
+from handlers.words import line
 from storage.database import Storage
 from storage.outbox import Letter
 from storage.rooms import Room
@@ -26,6 +30,8 @@ _QUIET_S = 0.3
 _MOST_PATIENCE_S = 20.0
 _LOOK_AGAIN_S = 30.0
 _SETTLE_S = 0.2
+_LONGEST_DELAY_S = 60.0
+"""Nothing is put off for longer: a card that seems to be was posted before the clock jumped back."""
 _UNDELIVERABLE = frozenset({400, 413})
 
 
@@ -40,16 +46,19 @@ class Delivery:
     """Sends what waits in the outbox."""
 
     def __init__(
-        self, http: Homeserver, machine: Machine, identities: Identities, storage: Storage, own_user: str, metrics: Metrics
+        self, http: Homeserver, machine: Machine, identities: Identities, storage: Storage, region: Region,
+        own_user: str, metrics: Metrics,
     ) -> None:  # fmt: skip
         self._http = http
         self._machine = machine
         self._identities = identities
         self._storage = storage
+        self._region = region
         self._own_user = own_user
         self._metrics = metrics
         self._last_card = 0.0
         self._patience: dict[str, float] = {}
+        self._odd_rooms: set[str] = set()
         self.wake_reconciler: Callable[[str], None] = lambda _room: None
         self.answers_wait: Callable[[], bool] = lambda: False
 
@@ -66,7 +75,7 @@ class Delivery:
                 self.wake_reconciler(room_id)
             return None
         early = letter.not_before / 1000 - self._storage.clock().timestamp()
-        if early > 0:
+        if 0 < early < _LONGEST_DELAY_S:
             return early
         if letter.action == "redaction":
             return await self._redact(letter, room.matrix_id)
@@ -88,7 +97,7 @@ class Delivery:
 
     async def _say(self, letter: Letter, room: Room, matrix_id: str, *, unread_too: bool) -> float | None:
         live = await look(self._http, matrix_id, self._own_user)
-        recipients = self._recipients(room, live)
+        recipients = await self._recipients(room, live)
         if isinstance(recipients, _Wait):
             return recipients.seconds
         if letter.action == "reaction":
@@ -96,7 +105,8 @@ class Delivery:
             return 0
         devices = await self._devices(recipients)
         if not devices and not unread_too:
-            # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, to hang a warning on.
+            # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
+            # something to hang a warning on.
             return None
         content = await self._machine.encrypt(self._http, matrix_id, devices, "m.room.message", letter.content or {})
         self._last_card = time.monotonic()
@@ -114,16 +124,16 @@ class Delivery:
         self._metrics.sent.labels(kind=letter.kind).inc()
         return 0
 
-    def _recipients(self, room: Room, live: LiveRoom) -> frozenset[str] | _Wait:
+    async def _recipients(self, room: Room, live: LiveRoom) -> frozenset[str] | _Wait:
         """Who is there to read it; or to wait, because nothing may be said there now."""
         known = frozenset(who.user_id for who in room.members)
         expected = known if room.state == "closing" else room.wanted
         unexpected = live.present - expected
-        alarming = not live.encrypted or not live.private or not unexpected <= known
-        self._metrics.raise_alarm("room", on=alarming)
-        if alarming:
-            log.error("a room is not as it should be: nothing is said in it")
+        if not live.encrypted or not live.private or not unexpected <= known:
+            await self._alarm(room)
             return _Wait(_LOOK_AGAIN_S)
+        self._odd_rooms.discard(room.id)
+        self._metrics.raise_alarm("room", on=bool(self._odd_rooms))
         if unexpected:
             self.wake_reconciler(room.id)
             return _Wait(_SETTLE_S)
@@ -132,6 +142,15 @@ class Delivery:
             # What is said before somebody has joined could never be read by them; joining wakes this room.
             return _Wait(None)
         return recipients
+
+    async def _alarm(self, room: Room) -> None:
+        """Fail closed: nothing is said in this room until it is as it should be."""
+        log.error("a room is not as it should be: nothing is said in it")
+        self._odd_rooms.add(room.id)
+        self._metrics.raise_alarm("room")
+        async with self._storage.unit() as uow:
+            if await uow.tasks.claim_today(f"odd {room.id}"):
+                await Office(uow, self._region).alarm("room", line("alarm.room"))
 
     async def _devices(self, users: frozenset[str]) -> list[DeviceKeys]:
         """The devices that their owners' pinned identities have signed; keys go to no others."""

@@ -1,4 +1,7 @@
-"""The reconciler: makes the server's rooms match what the database wants. A crash anywhere is repaired by running it again."""
+"""The reconciler: makes the server's rooms match what the database wants.
+
+A crash anywhere is repaired by running it again.
+"""
 
 import logging
 from typing import Any
@@ -20,7 +23,10 @@ _POWER_LEVELS = {
     "users_default": 0, "events_default": 0, "state_default": 100, "events": {},
     "ban": 100, "kick": 100, "invite": 100, "redact": 100, "notifications": {"room": 100},
 }  # fmt: skip
-"""Only the bot may invite or change state. In room version 12 the creator stands above all levels and must not be listed."""
+"""Only the bot may invite or change state.
+
+In room version 12 the creator stands above all levels and must not be listed.
+"""
 
 
 class Reconciler:
@@ -62,7 +68,7 @@ class Reconciler:
         except (MatrixError, Unreachable) as fault:
             if isinstance(fault, MatrixError) and fault.errcode != "M_ROOM_IN_USE":
                 raise
-            # It may have been made before the answer was lost: createRoom has no transaction id, the alias serves as one.
+            # It may have been made, and the answer lost: createRoom has no transaction id, the alias serves as one.
             matrix_id = await self._adopt(room)
             if not matrix_id:
                 return

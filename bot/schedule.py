@@ -1,19 +1,20 @@
 """The minute hand: APScheduler only as the ticker; what is due is asked anew at every tick.
 
-Before any due work the process's clock is held against the homeserver's. More than an hour apart, and due work waits with an alarm.
+Before any due work the process's clock is held against the homeserver's. More than an hour apart, and due work waits
+with an alarm.
 """
 
 import asyncio
 import logging
-import sys
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from bot.http import Homeserver
+from bot.http import Homeserver, LoggedOut
 from bot.metrics import Metrics
+from bot.workers import describe
 from domain.region import Region
 from handlers.office import Office
 from handlers.sweep import run_due
@@ -24,15 +25,15 @@ log = logging.getLogger(__name__)
 
 TICK = timedelta(minutes=1)
 MOST_APART = timedelta(hours=1)
-_JUMP_S = 5.0
-_CLOCK_AGAIN_S = 10.0
+_SLACK = timedelta(seconds=5)
+_TICK_ID = "tick"
 
 
 class EveryMinute(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
     """A minute from now, whatever time it was before.
 
-    APScheduler's own interval counts on from the last tick: a clock that jumps years ahead would make it reckon out a million
-    missed ones (FIELD-NOTES, APScheduler 3).
+    APScheduler's own interval counts on from the last tick: a clock that jumps years ahead would make it reckon out a
+    million missed ones (FIELD-NOTES, APScheduler 3).
     """
 
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
@@ -48,41 +49,53 @@ class Schedule:
         self._region = region
         self._metrics = metrics
         self._scheduler = AsyncIOScheduler(timezone=ZoneInfo("UTC"))
-        self._tick_now = asyncio.Lock()
+        self._ticking = asyncio.Lock()
 
-    async def first_tick(self) -> None:
-        """Do what is due before anything else; then begin to tick. Returns once due work could be done."""
-        while not await self.tick():
-            await asyncio.sleep(_CLOCK_AGAIN_S)
+    def start(self) -> None:
+        """Tick every minute from now on."""
         self._scheduler.add_job(
-            self.tick, EveryMinute(), id="tick", coalesce=True, max_instances=1, misfire_grace_time=None
+            self.tick, EveryMinute(), id=_TICK_ID, coalesce=True, max_instances=1, misfire_grace_time=None
         )
         self._scheduler.start()
 
     async def stop(self) -> None:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        async with self._tick_now:
+        async with self._ticking:
             pass
 
     def nudge(self) -> None:
-        """The clock may have jumped back: without this the ticker would wait until it has caught up."""
-        job = self._scheduler.get_job("tick")
-        if job is not None and job.next_run_time - self._storage.clock() > TICK + timedelta(seconds=_JUMP_S):
-            job.modify(next_run_time=self._storage.clock())
+        """The clock may have jumped: after a jump back the ticker would sleep on for as long as that was."""
+        job = self._scheduler.get_job(_TICK_ID) if self._scheduler.running else None
+        now = self._storage.clock()
+        if job is not None and not now - _SLACK < job.next_run_time < now + TICK + _SLACK:
+            job.modify(next_run_time=now)
 
     async def tick(self) -> bool:
-        """Do what is due, unless the clock is not to be trusted; whether it was done."""
-        async with self._tick_now:
-            apart = await self._apart()
-            if abs(apart) > MOST_APART:
-                await self._alarm_clock()
+        """Do what is due, unless the clock is not to be trusted; whether all of it could be done."""
+        async with self._ticking:
+            try:
+                return await self._tick()
+            except LoggedOut:
+                # The session hears of it too, and ends the process.
                 return False
-            self._metrics.raise_alarm("clock", on=False)
-            done = await run_due(self._storage, self._region)
-            self._metrics.due_done.inc(done)
-            self._metrics.raise_alarm("scrub", on=not await self._storage.scrub())
-            return True
+            except Exception as fault:  # noqa: BLE001 (reported; the next tick tries again)
+                log.error("due work: %s", describe(fault))  # noqa: TRY400 (no text: it could hold what it must not)
+                self._metrics.faults.labels(part="schedule").inc()
+                self._metrics.raise_alarm("due_work")
+                return False
+
+    async def _tick(self) -> bool:
+        apart = await self._apart()
+        if abs(apart) > MOST_APART:
+            await self._alarm_clock()
+            return False
+        self._metrics.raise_alarm("clock", on=False)
+        done = await run_due(self._storage, self._region)
+        self._metrics.due_done.inc(done)
+        self._metrics.raise_alarm("due_work", on=False)
+        self._metrics.raise_alarm("scrub", on=not await self._storage.scrub())
+        return True
 
     async def _apart(self) -> timedelta:
         """The process's clock minus the homeserver's, asked now."""
@@ -94,9 +107,7 @@ class Schedule:
 
     async def _alarm_clock(self) -> None:
         self._metrics.raise_alarm("clock")
-        print(
-            "wenk: ALARM: the clocks of this machine and of the homeserver differ by more than an hour", file=sys.stderr
-        )  # noqa: T201 (an alarm must be seen without any logging set up)
+        log.error("the clocks of this machine and of the homeserver differ by more than an hour: due work waits")
         async with self._storage.unit() as uow:
             if await uow.tasks.claim_today("alarm clock"):
                 await Office(uow, self._region).alarm("clock", line("alarm.clock"))

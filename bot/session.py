@@ -1,4 +1,4 @@
-"""The long poll: what comes in goes, with the sync token, into the database in one transaction; then it is worked on."""
+"""The long poll: what comes in goes, with the sync token, into the database in one transaction."""
 
 import asyncio
 import logging
@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 
 from bot.crypto import Machine, RoomKey
-from bot.http import Homeserver, MatrixError, quote
+from bot.http import Homeserver, LoggedOut, MatrixError, quote
 from bot.identities import Identities
 from bot.metrics import Metrics
 from bot.sync import Batch, batches
 from bot.timeline import TimelineEvent, read_event
+from bot.workers import describe
 from domain.region import Region
 from handlers.desk import welcome_again
 from handlers.office import Office
@@ -21,13 +22,15 @@ from storage.unit import UnitOfWork
 
 log = logging.getLogger(__name__)
 
+_LONGEST_PAUSE_S = 60.0
+
 
 class Session:
     """Takes in what the homeserver has for us."""
 
     def __init__(
-        self, http: Homeserver, machine: Machine, identities: Identities, storage: Storage, region: Region, own_user: str,
-        metrics: Metrics,
+        self, http: Homeserver, machine: Machine, identities: Identities, storage: Storage, region: Region,
+        own_user: str, metrics: Metrics,
     ) -> None:  # fmt: skip
         self._http = http
         self._machine = machine
@@ -37,15 +40,37 @@ class Session:
         self._own_user = own_user
         self._metrics = metrics
         self.first_sync = asyncio.Event()
+        self._took_one = False
+        self.after_batch: Callable[[], None] = lambda: None
         self.wake_reception: Callable[[str], None] = lambda _matrix_id: None
 
     async def run(self) -> None:
-        """Until cancelled; raises LoggedOut when the server wants us no more."""
+        """Until cancelled; raises LoggedOut when the server wants us no more.
+
+        Whatever else goes wrong: the token has not moved, so the same batch is asked for again.
+        """
+        faults = 0
+        while True:
+            try:
+                await self._listen()
+            except LoggedOut:
+                raise
+            except Exception as fault:  # noqa: BLE001 (reported, and nothing is lost)
+                pause = min(2.0**faults, _LONGEST_PAUSE_S)
+                faults = 0 if self._took_one else faults + 1
+                log.warning("session: %s, again in %.0f s", describe(fault), pause)
+                self._metrics.faults.labels(part="session").inc()
+                await asyncio.sleep(pause)
+
+    async def _listen(self) -> None:
+        self._took_one = False
         async with self._storage.reading() as uow:
             token, _position = await uow.inbox.progress()
         async for batch in batches(self._http, self._machine, self._own_user, token):
             await self._take(batch)
+            self._took_one = True
             self.first_sync.set()
+            self.after_batch()
 
     async def _take(self, batch: Batch) -> None:
         self._identities.changed(batch.devices_changed)

@@ -12,14 +12,14 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 60.0
 
 Step = Callable[[str], Awaitable[float | None]]
-"""Does one thing for a key. The answer: seconds until the next (0: at once), or None: nothing left until woken."""
+"""Does one thing for a key; gives the seconds until the next (0: at once), or None: nothing left until woken."""
 
 
 class Workers:
     """One task per key that has work, at most `side_by_side` steps at a time.
 
-    A step that raises is tried again, after 1, 2, 4 ... 60 seconds or when woken; `on_fault` hears of it. An exception of a
-    class in `fatal` ends the whole: it is what `failed` raises.
+    A step that raises is tried again, after 1, 2, 4 ... 60 seconds or when woken; `on_fault` hears of it. An exception
+    of a class in `fatal` ends the whole: it is what `failed` raises.
     """
 
     def __init__(

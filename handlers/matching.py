@@ -1,7 +1,7 @@
 """Finding the other signals on the same child, and what follows for those whose signals they are."""
 
 from domain.introducing import Pairing
-from domain.life import State
+from domain.life import State, plan, state_on
 from domain.matching import Verdict, compare, tags
 from handlers.introductions import introduce, tell_of_earlier
 from handlers.office import Office
@@ -29,9 +29,12 @@ async def match(office: Office, new: Signal) -> None:
             await uow.pairs.add(new, known, pairing)
         if pairing is None or not pairing.matched:
             continue
-        if known.state is State.ACTIVE and other.professional == "active":
+        ahead = plan(known.placed_on, known.child.born, office.region.terms, known.ended_on)
+        # Nobody learns of what should have ended or be gone, also when the sweep is late.
+        state = state_on(known.state, ahead, uow.today)
+        if state is State.ACTIVE and other.professional == "active":
             active.append(known)
-        elif known.state is State.INACTIVE:
+        elif state is State.INACTIVE:
             earlier.append(known)
     shown_before = [known for known in earlier if new.owner in await uow.pairs.disclosed_to(known, "earlier")]
     await introduce(office, new, active)

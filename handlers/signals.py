@@ -178,7 +178,7 @@ async def _refusal(talk: Talk, child: Child) -> Card | None:
         if known.state in {State.ACTIVE, State.FROZEN} and identical(known.child, child):
             return error("duplicate", line("error.duplicate", ref=known.ref), ref=known.ref)
     since = int(midnight(uow.today).timestamp() * 1000)
-    if await uow.signals.placed_since(talk.person.user_id, since) >= talk.region.daily_cap:
+    if await uow.audit.count(talk.person.user_id, "signal.placed", since) >= talk.region.daily_cap:
         return error("rate_limited", line("error.rate_limited", cap=talk.region.daily_cap))
     return None
 

@@ -8,7 +8,7 @@ import hmac
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from storage.schema import audit
 from storage.session import REGION, Repository
@@ -57,6 +57,14 @@ class AuditLog(Repository):
     async def head(self) -> Head:
         row = await self._s.one(select(audit.c.seq, audit.c.mac).order_by(audit.c.seq.desc()).limit(1))
         return Head(row.seq, row.mac) if row else Head(0, _GENESIS)
+
+    async def count(self, who: str, what: str, since_ms: int) -> int:
+        """How often somebody did something since then; also what has been undone or erased."""
+        return int(
+            await self._s.value(
+                select(func.count()).where(audit.c.who == who, audit.c.what == what, audit.c.at >= since_ms)
+            )
+        )
 
     async def verify(self) -> int:
         """Walk the whole chain; the number of rows. Raises BrokenChain."""

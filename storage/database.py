@@ -93,11 +93,11 @@ def create_engine(url: str) -> AsyncEngine:
     """An engine for `sqlite+aiosqlite:///...` or `postgresql+psycopg://...`; raises DatabaseFault."""
     driver = make_url(url).drivername
     if driver == "sqlite+aiosqlite":
-        engine = create_async_engine(url)
+        engine = create_async_engine(url, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     elif driver == "postgresql+psycopg":
-        engine = create_async_engine(url, pool_pre_ping=True)
+        engine = create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
         event.listen(engine.sync_engine, "begin", _begin_postgresql)
     else:
         msg = f"storage.url begins with {driver}: use sqlite+aiosqlite:/// or postgresql+psycopg://"

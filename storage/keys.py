@@ -81,7 +81,14 @@ class Keys:
     @classmethod
     def create(cls, path: Path) -> "Keys":
         """Make new keys and write them durably; raises FileExistsError if there are some."""
-        keys = cls(
+        keys = cls.generate(path)
+        keys.save(new=True)
+        return keys
+
+    @classmethod
+    def generate(cls, path: Path) -> "Keys":
+        """New keys that will stand in `path`; not saved yet."""
+        return cls(
             path=path,
             master={1: secrets.token_bytes(KEY_BYTES)},
             current_master=1,
@@ -91,8 +98,6 @@ class Keys:
             crypto_store=secrets.token_bytes(KEY_BYTES),
             cross_signing=None,
         )
-        keys.save(new=True)
-        return keys
 
     def with_cross_signing(self, seeds: dict[str, str]) -> "Keys":
         """The same keys with the bot's Matrix identity; not saved yet."""

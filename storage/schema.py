@@ -92,7 +92,6 @@ signal = Table(
     Column("state", Text, nullable=False),
     Column("basis", Text, nullable=False),
     Column("placed_on", Date, nullable=False),
-    Column("placed_at", BigInteger, nullable=False),
     Column("active_until", Date, nullable=False),
     Column("ended_on", Date),
     # Not what is due then, only when to look: see domain.life.next_look.
@@ -274,6 +273,7 @@ audit = Table(
     Column("what", Text, nullable=False),
     Column("subject", LargeBinary, nullable=False),
     Column("mac", LargeBinary, nullable=False),
+    Index(None, "who", "what", "at"),
 )
 
 # The place in the server's timeline up to which everything is in the inbox.

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from domain.address import Address
 from domain.birth import BirthDate
@@ -77,7 +77,6 @@ class Signals(Repository):
                 state=State.ACTIVE,
                 basis=basis,
                 placed_on=self._s.today,
-                placed_at=self._s.now_ms,
                 active_until=active_until,
                 ended_on=None,
                 look_on=look_on,
@@ -126,12 +125,6 @@ class Signals(Repository):
     async def of_owner_found_by(self, owner: str, tags: Sequence[str]) -> Sequence[Signal]:
         """Those of one professional's signals that share a tag."""
         return [found for found in await self.found_by(tags) if found.owner == owner]
-
-    async def placed_since(self, owner: str, moment_ms: int) -> int:
-        """How many signals this professional placed (and still has) since then."""
-        return int(
-            await self._s.value(select(func.count()).where(signal.c.owner == owner, signal.c.placed_at >= moment_ms))
-        )
 
     async def exists(self, ref: str) -> bool:
         return await self._s.value(select(signal.c.id).where(signal.c.ref == ref)) is not None

@@ -1,4 +1,4 @@
-"""A stage to play on: a homeserver of its own, the bot as a real process beside it. For the demo, the tests and the bench."""
+"""A stage to play on: a homeserver of its own, and the bot as a real process. For the demo, the tests and the bench."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self
 
 import aiohttp
 
+from bot.crosssigning import CrossSigningKeys
 from bot.demo.person import Person
 from bot.demo.synapse import SERVER_NAME, LocalSynapse, free_port
 
@@ -108,13 +109,15 @@ class Stage:
         self.passwords[name] = secrets.token_urlsafe(12)
         return await self.synapse.register(f"{name}{self.suffix}", self.passwords[name])
 
-    async def person(self, name: str, **options: Any) -> Person:
+    async def person(self, name: str, *, keys: CrossSigningKeys | None = None, signed: bool = True) -> Person:
         """Somebody with a phone: registered if need be, logged in on a new device."""
         if name not in self.passwords:
             await self.register(name)
         device = self.directory / "people" / f"{name}-{secrets.token_hex(3)}"
         device.mkdir(parents=True)
-        person = await Person.enter(self.synapse.url, self.user_id(name), self.passwords[name], device, **options)
+        person = await Person.enter(
+            self.synapse.url, self.user_id(name), self.passwords[name], device, keys=keys, signed=signed
+        )
         self._people.append(person)
         return person
 

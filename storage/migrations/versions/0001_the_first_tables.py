@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["region_id"], ["region.id"], name=op.f("fk_audit_region_id")),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit")),
     )
+    op.create_index(op.f("ix_audit_who_what_at"), "audit", ["who", "what", "at"], unique=False)
     op.create_table(
         "daily",
         sa.Column("region_id", sa.Integer(), nullable=False),
@@ -150,7 +151,6 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("basis", sa.Text(), nullable=False),
         sa.Column("placed_on", sa.Date(), nullable=False),
-        sa.Column("placed_at", sa.BigInteger(), nullable=False),
         sa.Column("active_until", sa.Date(), nullable=False),
         sa.Column("ended_on", sa.Date(), nullable=True),
         sa.Column("look_on", sa.Date(), nullable=False),
@@ -294,6 +294,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_inbox_session_id"), table_name="inbox")
     op.drop_table("inbox")
     op.drop_table("daily")
+    op.drop_index(op.f("ix_audit_who_what_at"), table_name="audit")
     op.drop_table("audit")
     op.drop_table("region")
     op.drop_table("progress")

@@ -15,8 +15,6 @@ from storage.people import Person
 async def open_desk(office: Office, user_id: str) -> None:
     """Somebody has a desk from now on, and its first card is `welcome`."""
     desk = await office.uow.rooms.desk(user_id)
-    # Who had left is invited again: this is how a coordinator lets somebody back in.
-    await office.uow.rooms.want(desk.id, user_id)
     if await office.uow.outbox.pending_card(desk.id, "welcome") is None and (
         await office.uow.outbox.latest(desk.id, "welcome") is None
     ):

@@ -82,6 +82,8 @@ async def add_professional(talk: Talk, given: Mapping[str, Any]) -> None:
         card("professional.added", line("professional.added", name=admitted.full_name), user_id=admitted.user_id)
     )
     await open_desk(talk.office, admitted.user_id)
+    # Who had left the desk is invited again: this is how a coordinator lets somebody back in.
+    await uow.rooms.want((await uow.rooms.desk(admitted.user_id)).id, admitted.user_id)
 
 
 async def suspend(talk: Talk, given: Mapping[str, Any]) -> None:

@@ -20,6 +20,8 @@ BATCH = 50
 ALL = 1_000_000
 KEY_PATIENCE_MS = 30 * 60_000
 """How long a message waits for its key before its sender is asked to repeat it."""
+MAIL_KEPT_MS = 90 * 24 * 3_600_000
+"""How long the ids of events are kept; the server never gives one again that is so old."""
 _HEAD_OF_AUDIT = "audit.head"
 
 Step = Callable[[Office, int], Awaitable[int]]
@@ -112,4 +114,12 @@ async def audit_head(office: Office, _limit: int) -> int:
     return 1
 
 
-STEPS: tuple[Step, ...] = (signals, introductions, cards, questions, lost_keys, audit_head)
+async def old_mail(office: Office, limit: int) -> int:
+    """What came in and went out long ago: only the ids were left of it."""
+    moment_ms = int(office.uow.now.timestamp() * 1000) - MAIL_KEPT_MS
+    return max(
+        await office.uow.inbox.forget_before(moment_ms, limit), await office.uow.outbox.forget_before(moment_ms, limit)
+    )
+
+
+STEPS: tuple[Step, ...] = (signals, introductions, cards, questions, lost_keys, audit_head, old_mail)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from storage.schema import inbox, progress
 from storage.session import REGION, Repository
@@ -128,6 +128,16 @@ class Inbox(Repository):
                 .values(state="done", sealed=None, session_id=None)
             )
         )
+
+    async def forget_before(self, moment_ms: int, limit: int) -> int:
+        """Drop the ids of what was handled by then; the server has long been told that we have them. How many."""
+        old = (
+            select(inbox.c.position)
+            .where(inbox.c.state == "done", inbox.c.received_at <= moment_ms)
+            .order_by(inbox.c.position)
+            .limit(limit)
+        )
+        return await self._s.run(delete(inbox).where(inbox.c.position.in_(old)))
 
     async def backlog(self) -> int:
         """How many events wait to be handled, or for their key."""

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, and_, func, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 
 from storage.schema import outbox
 from storage.session import REGION, Repository
+
+
+LOOKED_UP_LATER = frozenset({"welcome", "match.introduction"})
+"""Kinds of which the latest is asked for, however old: see `Outbox.latest`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ class Outbox(Repository):
                 target=target,
                 sealed=None if content is None else self._seal(identity, content),
                 state="pending",
+                posted_at=self._s.now_ms,
                 not_before=self._s.now_ms + delay_ms if delay_ms else 0,
                 lifetime_ms=lifetime_ms,
             )
@@ -161,6 +166,17 @@ class Outbox(Repository):
     async def lapsed(self) -> int:
         """How many cards there are whose time is up."""
         return int(await self._s.value(select(func.count()).where(outbox.c.redact_at <= self._s.now_ms)))
+
+    async def forget_before(self, moment_ms: int, limit: int) -> int:
+        """Drop what was sent and done with by then, the oldest first; how many. What is looked up later stays."""
+        done = outbox.c.redact_at.is_(None) & outbox.c.kind.not_in(LOOKED_UP_LATER)
+        old = (
+            select(outbox.c.seq)
+            .where(outbox.c.state == "sent", outbox.c.posted_at <= moment_ms, done)
+            .order_by(outbox.c.seq)
+            .limit(limit)
+        )
+        return await self._s.run(delete(outbox).where(outbox.c.seq.in_(old)))
 
     async def cancel(self, room_id: str) -> None:
         """The room is gone or going: what was still to be done in it is not done any more."""

@@ -236,6 +236,7 @@ outbox = Table(
     Column("sealed", LargeBinary),
     # pending or sent
     Column("state", Text, nullable=False),
+    Column("posted_at", BigInteger, nullable=False),
     Column("not_before", BigInteger, nullable=False),
     Column("event_id", Text),
     # Where the card itself stood in the timeline, once seen there.

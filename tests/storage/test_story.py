@@ -33,3 +33,15 @@ async def test_the_same_child_twice_is_refused_with_the_first_reference(house: H
     first = await house.place(FATIMA)
     again = await house.answer(FATIMA, SANNE)
     assert (again["kind"], again["code"], again["ref"]) == ("error", "duplicate", first)
+
+
+async def test_the_ids_of_old_mail_are_forgotten_but_not_what_is_looked_up_later(house: House) -> None:
+    await house.place(FATIMA)
+    await house.pass_time(days=91)
+    await house.sweep()
+    async with house.storage.reading() as uow:
+        desk = await uow.rooms.desk_of(FATIMA)
+        assert desk is not None
+        assert await uow.outbox.latest(desk.id, "welcome") is not None
+        assert await uow.outbox.latest(desk.id, "signal.placed") is None
+    assert (await house.answer(FATIMA, "signalen"))["signals"]

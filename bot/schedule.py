@@ -6,6 +6,7 @@ with an alarm.
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from bot.http import Homeserver, LoggedOut
 from bot.metrics import Metrics
-from bot.workers import describe
+from bot.workers import STOP_WITHIN_S, describe
 from domain.region import Region
 from handlers.office import Office
 from handlers.sweep import run_due
@@ -61,8 +62,9 @@ class Schedule:
     async def stop(self) -> None:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        async with self._ticking:
-            pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN_S), self._ticking:
+                pass
 
     def nudge(self) -> None:
         """The clock may have jumped: after a jump back the ticker would sleep on for as long as that was."""

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_S = 60.0
+STOP_WITHIN_S = 10.0
+"""How long steps in hand may take once the process is to stop."""
 
 Step = Callable[[str], Awaitable[float | None]]
 """Does one thing for a key; gives the seconds until the next (0: at once), or None: nothing left until woken."""
@@ -57,11 +59,16 @@ class Workers:
             self._tasks[key] = asyncio.create_task(self._serve(key), name=f"{self._name}")
 
     async def stop(self) -> None:
-        """Finish the steps in hand, begin no others."""
+        """Finish the steps in hand, begin no others; what waits for a silent server stays in the database."""
         self._stopping = True
         for woken in self._woken.values():
             woken.set()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        tasks = list(self._tasks.values())
+        if tasks:
+            _done, stuck = await asyncio.wait(tasks, timeout=STOP_WITHIN_S)
+            for task in stuck:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if not self.failed.done():
             self.failed.cancel()
 

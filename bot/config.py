@@ -5,13 +5,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from domain.region import Region
 
 T = TypeVar("T")
+
+_HTTP: Final = ("http://", "https://")
+_SQLITE: Final = "sqlite+aiosqlite:///"
+_DATABASES: Final = (_SQLITE, "postgresql+psycopg://")
+_COUNTS: Final = ("active_years", "erase_years", "contact_days", "close_days", "daily_cap", "card_minutes")
+_LAW: Final = {"active_years": 2, "erase_years": 5}
+"""The most that a region may choose: the leaflet's own terms."""
+_LAST_PORT: Final = 65535
 
 
 class ConfigFault(Exception):
@@ -105,7 +113,8 @@ def _section(table: dict[str, Any], name: str, shape: type[T], here: Path) -> T:
     try:
         return msgspec.convert(given, shape, dec_hook=_path)
     except msgspec.ValidationError as fault:
-        msg = f"[{name}] {fault}"
+        what, _, where = str(fault).partition(" - at `$.")
+        msg = f"[{name}] " + (f"{where.rstrip('`')}: {what}" if where else what)
         raise ConfigFault(msg) from None
 
 
@@ -114,24 +123,40 @@ def _path(_shape: type, value: Any) -> Any:  # noqa: ANN401 (msgspec's hook)
 
 
 def _absolute_url(url: str, here: Path) -> str:
-    prefix = "sqlite+aiosqlite:///"
-    return prefix + str(here / url.removeprefix(prefix)) if url.startswith(prefix) else url
+    return _SQLITE + str(here / url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else url
 
 
 def _check(config: Config) -> None:
-    region = config.region
-    for name in ("active_years", "erase_years", "contact_days", "close_days", "daily_cap", "card_minutes"):
-        if getattr(region, name) < 1:
-            msg = f"[region] {name} must be 1 or more"
-            raise ConfigFault(msg)
-    if region.active_years > 2 or region.erase_years > 5:  # noqa: PLR2004 (the law's own numbers)
-        msg = "[region] the law allows at most active_years = 2 and erase_years = 5"
-        raise ConfigFault(msg)
-    if not region.coordinators:
-        msg = "[region] coordinators needs at least one Matrix id, such as @anna:example.nl"
-        raise ConfigFault(msg)
-    try:
-        config.web.address  # noqa: B018 (reading it parses it)
-    except ValueError:
-        msg = f"[web] listen = {config.web.listen!r}: write host:port, such as 127.0.0.1:8080"
-        raise ConfigFault(msg) from None
+    """What the types of the keys do not say."""
+    matrix, region = config.matrix, config.region
+    _demand("[matrix] homeserver must begin with http:// or https://", matrix.homeserver.startswith(_HTTP))
+    _demand("[matrix] user_id must be a Matrix id, such as @wenk:example.nl", _is_user_id(matrix.user_id))
+    _demand(
+        "[storage] url must begin with sqlite+aiosqlite:/// or postgresql+psycopg://",
+        config.storage.url.startswith(_DATABASES),
+    )
+    for name in _COUNTS:
+        _demand(f"[region] {name} must be 1 or more", getattr(region, name) >= 1)
+    for name, most in _LAW.items():
+        _demand(f"[region] {name}: the law allows at most {most}", getattr(region, name) <= most)
+    _demand(
+        "[region] coordinators must be one or more Matrix ids, such as @anna:example.nl",
+        bool(region.coordinators) and all(map(_is_user_id, region.coordinators)),
+    )
+    _demand("[region] coordinators: the bot cannot be one itself", matrix.user_id not in region.coordinators)
+    _demand("[web] listen must be host:port, such as 127.0.0.1:8080", _is_address(config.web.listen))
+
+
+def _demand(what: str, holds: bool) -> None:  # noqa: FBT001 (reads as a sentence)
+    if not holds:
+        raise ConfigFault(what)
+
+
+def _is_user_id(text: str) -> bool:
+    localpart, colon, server = text.partition(":")
+    return localpart.startswith("@") and len(localpart) > 1 and bool(colon and server) and text.split() == [text]
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT

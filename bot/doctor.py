@@ -6,12 +6,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
+from bot.admin import AdminFault, limits_are_lifted
 from bot.app import session_file
 from bot.config import Config, ConfigFault, load
 from bot.crosssigning import Identity, read_identity
-from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, quote
+from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable
+from bot.init import OTHER_KEYS
 from bot.login import Account, SessionFault
+from storage.audit import BrokenChain
 from storage.database import DatabaseFault, Storage
 from storage.keys import Keys, KeysFault
 from storage.vault import Vault
@@ -34,27 +38,41 @@ class _Patient:
 
 async def examine(path: Path) -> int:
     """Print a line for each check; the exit status: 1 if something is to be done."""
-    console = Console()
     try:
         config = load(path)
         Keys.load(config.storage.keys_file)
         account = Account.load(session_file(config))
     except (ConfigFault, KeysFault, SessionFault) as fault:
-        console.print(f"[red]✗[/] {fault}")
+        _show("✗", "red", str(fault))
         return 1
-    console.print("[green]✓[/] config, keys and login are there")
+    _show("✓", "green", "config, keys and login are there")
     http = Homeserver(config.matrix.homeserver, account.access_token, patience_s=_PATIENCE_S)
-    patient, problems = _Patient(config, http, account), 0
     try:
-        for name, check in CHECKS:
-            try:
-                console.print(f"[green]✓[/] {name}: {await check(patient)}")
-            except (Problem, DatabaseFault, MatrixError, Unreachable, LoggedOut) as fault:
-                console.print(f"[red]✗[/] {name}: {fault}")
-                problems += 1
+        problems = await _examine(_Patient(config, http, account))
     finally:
         await http.close()
     return 1 if problems else 0
+
+
+async def _examine(patient: _Patient) -> int:
+    """How many things do not hold."""
+    problems = 0
+    for name, check in CHECKS:
+        try:
+            _show("✓", "green", f"{name}: {await check(patient)}")
+        except Unreachable as fault:
+            what_to_do = "does it run, and is matrix.homeserver its address? The rest was not looked at"
+            _show("✗", "red", f"{name}: {fault}; {what_to_do}")
+            return problems + 1
+        except (Problem, DatabaseFault, AdminFault, MatrixError, LoggedOut) as fault:
+            _show("✗", "red", f"{name}: {fault}")
+            problems += 1
+    return problems
+
+
+def _show(mark: str, colour: str, text: str) -> None:
+    """One line, however long, and nothing in it read as markup: a section of the config stands in brackets."""
+    Console(soft_wrap=True, highlight=False).print(Text(mark, colour), Text(text))
 
 
 async def _database(patient: _Patient) -> str:
@@ -63,6 +81,11 @@ async def _database(patient: _Patient) -> str:
     try:
         async with storage.reading() as uow:
             rows = await uow.audit.verify()
+    except BrokenChain as fault:
+        if fault.seq == 1:
+            raise Problem(OTHER_KEYS) from None
+        msg = f"{fault}: it was changed from outside; compare it with the heads that the coordinators were sent"
+        raise Problem(msg) from None
     finally:
         await storage.close()
     return f"up to date; the audit log is whole ({rows} lines)"
@@ -103,18 +126,9 @@ async def _one_time_keys(patient: _Patient) -> str:
 async def _rate_limits(patient: _Patient) -> str:
     token_file = patient.config.matrix.admin_token_file
     if token_file is None:
-        return (
-            "not looked at (no admin_token_file). Synapse's defaults allow one new room a minute: lift them for the bot, "
-            "see config.example.toml"
-        )
-    admin = Homeserver(patient.config.matrix.homeserver, token_file.read_text().strip(), patience_s=_PATIENCE_S)
-    try:
-        path = f"/_synapse/admin/v1/users/{quote(patient.account.user_id)}/override_ratelimit"
-        answer = await admin.request("GET", path)
-    finally:
-        await admin.close()
-    if answer.get("messages_per_second") != 0:
-        raise Problem("the bot is held back by the homeserver: run `wenk init` again, which lifts the limits")
+        return "not looked at (no matrix.admin_token_file); Synapse's own hold a bot back, see README.md"
+    if not await limits_are_lifted(patient.config, token_file):
+        raise Problem("the homeserver holds the bot back: run `wenk init`, which lifts its limits")
     return "lifted for the bot"
 
 

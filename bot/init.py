@@ -1,56 +1,76 @@
-"""`wenk init`: keys, database, login, cross-signing. Safe to run again: it adds what is missing and replaces nothing.
+"""`wenk init`: keys, database, login, cross-signing, rate limits. Safe to run again: it replaces nothing that works.
 
 If the server has lost the device's keys, or the session was ended, a new device is made and signed with the kept keys.
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
 
+from bot.admin import lift_limits
 from bot.app import only_one, password, session_file
-from bot.config import Config
+from bot.config import Config, ConfigFault
 from bot.crosssigning import CrossSigningKeys, publish, sign_device
 from bot.crypto import Machine
-from bot.http import Homeserver, LoggedOut
+from bot.http import Homeserver, LoggedOut, MatrixError
 from bot.login import Account, SessionFault, log_in
+from bot.olm import store_file
+from storage.audit import BrokenChain
 from storage.database import Storage
-from storage.keys import Keys
+from storage.keys import Keys, KeysFault
 from storage.vault import Vault
 
 Say = Callable[[str], None]
+
+OTHER_KEYS: Final = "storage.keys_file does not fit the database: put back the one that the database was written with"
 
 
 async def init(config: Config, say: Say) -> None:
     """Prepare everything that `wenk run` needs; `say` hears of each step. Raises what is in the way."""
     with only_one(config.storage.data_dir):
-        keys = _keys(config, say)
-        storage = await Storage.open(config.storage.url, Vault(keys))
-        await storage.close()
-        say("database: up to date")
+        keys = await _keys_and_database(config, say)
         http = Homeserver(config.matrix.homeserver, patience_s=60)
         try:
             await _publish_device(config, keys, http, say)
         finally:
             await http.close()
-
-
-def _keys(config: Config, say: Say) -> Keys:
-    if config.storage.keys_file.exists():
-        say("keys: there already")
-        keys = Keys.load(config.storage.keys_file)
+    token_file = config.matrix.admin_token_file
+    if token_file is None:
+        say("rate limits: left as they are (no matrix.admin_token_file)")
     else:
-        keys = Keys.create(config.storage.keys_file)
-        say(f"keys: made, in {config.storage.keys_file}; back them up apart from the database")
+        await lift_limits(config, token_file)
+        say("rate limits: lifted for the bot")
+
+
+async def _keys_and_database(config: Config, say: Say) -> Keys:
+    """They belong together: new keys are kept only if nothing was written with others."""
+    path = config.storage.keys_file
+    found = path.exists()
+    keys = Keys.load(path) if found else Keys.generate(path)
+    storage = await Storage.open(config.storage.url, Vault(keys))
+    try:
+        async with storage.reading() as uow:
+            await uow.audit.verify()
+    except BrokenChain as fault:
+        if fault.seq == 1:
+            raise KeysFault(OTHER_KEYS) from None
+        say(f"database: ALARM: {fault}")
+    finally:
+        await storage.close()
     if keys.cross_signing is None:
         made = CrossSigningKeys.generate()
         parts = {"master": made.master, "self_signing": made.self_signing, "user_signing": made.user_signing}
         keys = keys.with_cross_signing(parts)
-        keys.save()
+        keys.save(new=not found)
+    say("keys: there already" if found else f"keys: made, in {path}; back them up apart from the database")
+    say("database: up to date")
     return keys
 
 
 async def _publish_device(config: Config, keys: Keys, http: Homeserver, say: Say) -> None:
     account = await _session(config, http)
     if account is None:
-        account = await log_in(http, config.matrix.user_id, password(config))
+        account = await _log_in(config, http)
         account.save(session_file(config))
         say("login: a new device")
     else:
@@ -66,15 +86,29 @@ async def _publish_device(config: Config, keys: Keys, http: Homeserver, say: Say
         machine.close()
 
 
+async def _log_in(config: Config, http: Homeserver) -> Account:
+    try:
+        return await log_in(http, config.matrix.user_id, password(config))
+    except MatrixError as fault:
+        if fault.status != HTTPStatus.FORBIDDEN:
+            raise
+        msg = "the homeserver refuses matrix.user_id with the password in matrix.password_file"
+        raise ConfigFault(msg) from None
+
+
 async def _session(config: Config, http: Homeserver) -> Account | None:
-    """The login there is, if the server still knows it and its keys."""
+    """The login there is, if we still have its keys and the server knows both."""
     try:
         account = Account.load(session_file(config))
     except SessionFault:
         return None
+    if not store_file(account.device_id, config.storage.data_dir).exists():
+        return None
     http.access_token = account.access_token
     try:
-        answer = await http.request("POST", "/_matrix/client/v3/keys/query", body={"device_keys": {account.user_id: []}})
+        answer = await http.request(
+            "POST", "/_matrix/client/v3/keys/query", body={"device_keys": {account.user_id: []}}
+        )
     except LoggedOut:
         http.access_token = None
         return None

@@ -91,13 +91,18 @@ class Store(SqliteStore):
         return self.database.execute_sql(statement, values)
 
 
+def store_file(device_id: str, directory: Path) -> Path:
+    """Where a device's keys are kept."""
+    return directory / f"crypto-{quote(device_id, safe='')}.db"
+
+
 def open_store(user_id: str, device_id: str, directory: Path, pickle_key: bytes) -> Store:
     """Open the store of one device, made when missing; raises StoreInUse."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"crypto-{quote(device_id, safe='')}.db"
-    os.close(os.open(directory / name, os.O_CREAT | os.O_RDWR, 0o600))
+    file = store_file(device_id, directory)
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     try:
-        store = Store(user_id, device_id, str(directory), pickle_key=pickle_key.hex(), database_name=name)
+        store = Store(user_id, device_id, str(directory), pickle_key=pickle_key.hex(), database_name=file.name)
         for table in _OWN_TABLES:
             store.database.execute_sql(table)
     except (OperationalError, sqlite3.OperationalError) as error:

@@ -33,7 +33,7 @@ format: $(VENV)/ready ## format, and fix what can be fixed
 	@$(BIN)/ruff check --quiet --fix .
 
 bench: $(VENV)/ready ## measure against bare Matrix on one Synapse, and print the ratios
-	@$(BIN)/python -m bot.demo.bench $(ARGS)
+	@$(BIN)/python -m bench $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade) pyproject.toml

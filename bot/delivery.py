@@ -19,6 +19,7 @@ from bot.live import LiveRoom, look
 from bot.metrics import Metrics
 from domain.region import Region
 from handlers.office import Office
+from handlers.reception import WARNING_REACTION
 from handlers.words import line
 from storage.database import Storage
 from storage.outbox import Letter
@@ -79,7 +80,19 @@ class Delivery:
             return early
         if letter.action == "redaction":
             return await self._redact(letter, room.matrix_id)
-        return await self._say(letter, room, room.matrix_id, unread_too=first_welcome or room.state == "closing")
+        done = await self._say(letter, room, room.matrix_id, unread_too=first_welcome or room.state == "closing")
+        return await self._meanwhile(room_id, room.matrix_id, done) if isinstance(done, _Wait) else done
+
+    async def _meanwhile(self, room_id: str, matrix_id: str, wait: _Wait) -> float | None:
+        """A card has to wait for somebody who can read it; what is to be emptied has not, nor what all can see."""
+        async with self._storage.reading() as uow:
+            letter = await uow.outbox.next(room_id, cards=False)
+        if letter is None:
+            return wait.seconds
+        if letter.action == "redaction":
+            return await self._redact(letter, matrix_id)
+        await self._react(letter, matrix_id)
+        return 0
 
     async def _redact(self, letter: Letter, matrix_id: str) -> float | None:
         """Answers go first: redactions wait until nobody waits for an answer, but not for ever."""
@@ -95,11 +108,11 @@ class Delivery:
         self._metrics.redacted.inc()
         return 0
 
-    async def _say(self, letter: Letter, room: Room, matrix_id: str, *, unread_too: bool) -> float | None:
+    async def _say(self, letter: Letter, room: Room, matrix_id: str, *, unread_too: bool) -> float | _Wait | None:
         live = await look(self._http, matrix_id, self._own_user)
         recipients = await self._recipients(room, live)
         if isinstance(recipients, _Wait):
-            return recipients.seconds
+            return recipients
         if letter.action == "reaction":
             await self._react(letter, matrix_id)
             return 0
@@ -107,7 +120,7 @@ class Delivery:
         if not devices and not unread_too:
             # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
             # something to hang a warning on.
-            return None
+            return _Wait(None)
         content = await self._machine.encrypt(self._http, matrix_id, devices, "m.room.message", letter.content or {})
         self._last_card = time.monotonic()
         path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/send/m.room.encrypted/{letter.id}"
@@ -179,3 +192,5 @@ class Delivery:
     async def _sent(self, letter: Letter, event_id: str | None, devices: int | None = None) -> None:
         async with self._storage.unit() as uow:
             await uow.outbox.sent(letter.id, event_id, devices)
+            if letter.kind == "welcome" and event_id is not None and not devices:
+                await uow.outbox.react(letter.room_id, event_id, WARNING_REACTION)

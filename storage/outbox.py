@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, true, update
 
 from storage.schema import outbox
 from storage.session import REGION, Repository
-
 
 LOOKED_UP_LATER = frozenset({"welcome", "match.introduction"})
 """Kinds of which the latest is asked for, however old: see `Outbox.latest`."""
@@ -75,11 +74,16 @@ class Outbox(Repository):
             )
         )
 
-    async def next(self, room_id: str) -> Letter | None:
-        """What is to be sent next in a room, even if it is not time yet: answers first, redactions after them."""
+    async def next(self, room_id: str, *, cards: bool = True) -> Letter | None:
+        """What is to be sent next in a room, even if it is not time yet: answers first, redactions after them.
+
+        Without `cards`: of what can be sent while nobody is there who could read one.
+        """
         row = await self._s.one(
             select(outbox)
-            .where(outbox.c.state == "pending", outbox.c.room_id == room_id)
+            .where(
+                outbox.c.state == "pending", outbox.c.room_id == room_id, true() if cards else outbox.c.action != "card"
+            )
             .order_by(outbox.c.action == "redaction", outbox.c.not_before > self._s.now_ms, outbox.c.seq)
             .limit(1)
         )

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from domain.region import Region
 from handlers.office import Message, Office, Proof
 from handlers.people import admit_coordinators
@@ -14,6 +16,7 @@ from handlers.reception import receive
 from handlers.sweep import run_due
 from storage.database import Storage
 from storage.keys import Keys
+from storage.schema import audit
 from storage.vault import Vault
 
 ANNA = "@anna:localhost"
@@ -34,6 +37,9 @@ class House:
         self.region = region
         self.now = START
         self.cards: dict[str, list[Card]] = {}
+        self.redacted: list[str] = []
+        self.reactions: list[tuple[str, str]] = []
+        self.last_event = ""
         self._position = 0
 
     async def say(
@@ -46,7 +52,7 @@ class House:
         """
         self._position += 10
         position = self._position - 15 if before_cards else self._position
-        event_id = f"$said{self._position}"
+        event_id = self.last_event = f"$said{self._position}"
         async with self.storage.unit() as uow:
             desk = await uow.rooms.desk(user_id)
             message = Message(
@@ -57,13 +63,20 @@ class House:
         cards = await self.deliver()
         return sorted(cards, key=lambda card: card["wenk"].get("re") != event_id)
 
-    async def answer(self, user_id: str, text: str, **more: Any) -> Card:
+    async def answer(self, user_id: str, text: str, **more: Any) -> Card:  # noqa: ANN401 (those of say)
         """The machine part of the one card that answers."""
         cards = await self.say(user_id, text, **more)
         answers = [card for card in cards if "re" in card["wenk"]]
         assert len(answers) == 1, [card["wenk"] for card in cards]
         machine: Card = answers[0]["wenk"] | {"body": answers[0]["body"]}
         return machine
+
+    async def answer_all(self, user_id: str, *texts: str) -> list[Card]:
+        """Say one thing after the other; all cards that the last one made."""
+        cards: list[Card] = []
+        for text in texts:
+            cards = await self.say(user_id, text)
+        return cards
 
     async def deliver(self) -> list[Card]:
         """Take all cards out of the outbox, as if sent and seen in the timeline."""
@@ -78,6 +91,10 @@ class House:
                         break
                     self._position += 1
                     await uow.outbox.sent(letter.id, f"$out{self._position}", 1)
+                    if letter.action == "redaction":
+                        self.redacted.append(str(letter.target))
+                    elif letter.action == "reaction":
+                        self.reactions.append((str(letter.target), (letter.content or {})["key"]))
                     if letter.action == "card" and letter.content is not None:
                         await uow.outbox.seen(self._position, f"$out{self._position}", letter.id)
                         card = letter.content | {"room": room, "event_id": f"$out{self._position}"}
@@ -85,6 +102,36 @@ class House:
                         self.cards.setdefault(key, []).append(card)
                         out.append(card)
         return out
+
+    async def speak_in(self, user_id: str, text: str, proof: Proof = Proof.PROVEN, introduction: int = 1) -> list[Card]:
+        """Say something in the room of an introduction."""
+        async with self.storage.unit() as uow:
+            room = await uow.rooms.of_introduction(introduction)
+        return await self.say_in(room.id, user_id, text, proof)
+
+    async def say_in(self, room_id: str, user_id: str, text: str, proof: Proof = Proof.PROVEN) -> list[Card]:
+        """Say something in whichever room (our id)."""
+        self._position += 10
+        event_id = self.last_event = f"$said{self._position}"
+        async with self.storage.unit() as uow:
+            room = await uow.rooms.get(room_id)
+            assert room is not None
+            message = Message(
+                event_id=event_id, position=self._position, sender=user_id, kind="text", body=text, proof=proof
+            )
+            await receive(Office(uow, self.region), room, message)
+        return await self.deliver()
+
+    async def wanted_in(self, introduction: int = 1) -> set[str]:
+        """Who should be in the room of an introduction."""
+        async with self.storage.unit() as uow:
+            return set((await uow.rooms.of_introduction(introduction)).wanted)
+
+    async def audited(self) -> list[str]:
+        """What the audit log says was done, oldest first."""
+        async with self.storage.unit() as uow:
+            rows = await uow.audit._s.all(select(audit.c.what).order_by(audit.c.seq))
+            return [row.what for row in rows]
 
     async def enter(self, user_id: str, introduction: int = 1) -> list[Card]:
         """Somebody accepts the invitation to an introduction."""
@@ -123,13 +170,17 @@ class House:
     def kinds(self, key: str) -> Sequence[str]:
         return [card["wenk"]["kind"] for card in self.cards.get(key, [])]
 
+    def heard(self, key: str) -> int:
+        """How many cards stand at a desk."""
+        return len(self.cards.get(key, []))
+
     def last(self, key: str, kind: str) -> Card:
         machine: Card = next(card["wenk"] for card in reversed(self.cards[key]) if card["wenk"]["kind"] == kind)
         return machine
 
 
 @asynccontextmanager
-async def open_house(url: str, directory: Path, **choices: Any) -> AsyncIterator[House]:
+async def open_house(url: str, directory: Path, **choices: Any) -> AsyncIterator[House]:  # noqa: ANN401 (fields of Region)
     """A house on a fresh database, three professionals of three organisations admitted."""
     region = Region(name="Smallingerland", coordinators=(ANNA,), **choices)
     keys_file = directory / "keys.json"

@@ -171,9 +171,7 @@ class Homeserver:
             if answer and answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 return answer.body
             if answer and token and answer.errcode == "M_UNKNOWN_TOKEN":
-                if answer.detail.get("soft_logout") is not True:
-                    raise LoggedOut
-                await self._log_in_again(token)
+                await self._log_in_again(token, soft=answer.detail.get("soft_logout") is True)
                 if attempt == 0:
                     continue
             elif answer and answer.status not in _TRY_AGAIN and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -214,11 +212,11 @@ class Homeserver:
             self.errors += 1
         return answer
 
-    async def _log_in_again(self, stale_token: str) -> None:
+    async def _log_in_again(self, stale_token: str, *, soft: bool) -> None:
         async with self._logging_in:
             if self.access_token != stale_token:
-                return  # another request has seen to it
-            if self.on_soft_logout is None:
+                return  # another request has seen to it; since then the old token is unknown for good
+            if not soft or self.on_soft_logout is None:
                 raise LoggedOut
             try:
                 await self.on_soft_logout()

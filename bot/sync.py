@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -92,7 +92,7 @@ def event_filter(kinds: Iterable[str]) -> str:
 
 async def batches(
     http: Homeserver, machine: Machine, own_user: str, token: str | None, timeout_ms: int = LONG_POLL_MS
-) -> AsyncIterator[Batch]:
+) -> AsyncGenerator[Batch, None]:
     """Everything after `token`, batch by batch.
 
     The next batch is asked for only when the caller has stored this one; that also tells the server that the

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from bot.crosssigning import CrossSigningKeys
+from bot.crosssigning import CrossSigningKeys, publish, sign_device
 from bot.crypto import Machine
 from bot.demo.person import Person
 from bot.demo.synapse import LocalSynapse
@@ -78,10 +78,23 @@ class Town:
         await log_in(http, user_id, PASSWORD, device_id)
         return Bare(http, self.machine(user_id, device_id))
 
-    async def leaves(self, person: Person) -> None:
-        """This client ends now."""
+    async def signed(self, user_id: str) -> "Bare":
+        """A signed device."""
+        bare, keys = await self.bare(user_id, "SIGNED"), CrossSigningKeys.generate()
+        await bare.machine.maintain(bare.http)
+        await publish(bare.http, keys, user_id, PASSWORD)
+        await sign_device(bare.http, keys, bare.machine.device_keys())
+        return bare
+
+    async def restarted(self, person: Person) -> Machine:
+        """The client has ended; its crypto store is opened again."""
         self._people.remove(person)
         await person.close()
+        store = person.machine._olm.store
+        device = person.machine.device
+        key = bytes.fromhex(store.pickle_key)
+        self._machines.append(Machine.open(device.user_id, device.device_id, Path(store.store_path), key))
+        return self._machines[-1]
 
     def server(self, access_token: str | None = None) -> Homeserver:
         """A further session with the homeserver."""
@@ -133,6 +146,7 @@ class Bare:
     def __init__(self, http: Homeserver, machine: Machine, token: str | None = None) -> None:
         self.http = http
         self.machine = machine
+        self.user_id = machine.device.user_id
         self.token = token
 
     async def sync(self) -> Poll:

@@ -211,6 +211,29 @@ async def test_a_soft_logout_logs_in_once_for_all_that_wait(scripted: Scripted, 
     assert scripted.pauses == []
 
 
+async def test_a_request_that_a_new_login_overtook_is_sent_again(scripted: Scripted, http: Homeserver) -> None:
+    """A new login on the device makes the old token unknown: for whoever still used it that is no hard logout."""
+    late: list[asyncio.Task[object]] = []
+    overtaken = asyncio.Event()
+
+    async def log_in() -> None:
+        late.append(asyncio.create_task(http.request("GET", PATH)))
+        await overtaken.wait()
+        http.access_token = "new"
+
+    def by_token(request: web.Request) -> web.StreamResponse:
+        if request.headers["Authorization"] == "Bearer new":
+            return says()(request)
+        if late:
+            overtaken.set()
+        return says(401, HARD if late else SOFT)(request)
+
+    http.on_soft_logout = log_in
+    scripted.answers = [by_token]
+    assert await http.request("GET", PATH) == {}
+    assert await late[0] == {}
+
+
 async def test_a_server_that_keeps_logging_us_out_is_not_hammered(scripted: Scripted) -> None:
     http = Homeserver(scripted.url, "0", patience_s=30, pause=scripted.pause)
 

@@ -18,7 +18,7 @@ from bot.doctor import examine
 from bot.http import LoggedOut, MatrixError, Unreachable
 from bot.init import init
 from bot.login import SessionFault
-from bot.olm import StoreInUse
+from bot.olm import StoreInUse, StoreSealed
 from handlers.sweep import count_due
 from storage.database import DatabaseFault, Storage
 from storage.keys import Keys, KeysFault
@@ -26,7 +26,7 @@ from storage.vault import Vault
 
 FAULTS = (
     AdminFault, AlreadyRunning, ConfigFault, DBAPIError, DatabaseFault, ForeignIdentity, KeysFault, LoggedOut,
-    MatrixError, OSError, SessionFault, SignatureRefused, StoreInUse, Unreachable,
+    MatrixError, OSError, SessionFault, SignatureRefused, StoreInUse, StoreSealed, Unreachable,
 )  # fmt: skip
 """What an administrator can do something about: one line, no trace."""
 EXIT_FAULT = 1

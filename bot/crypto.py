@@ -13,11 +13,11 @@ from typing import Any, Final, Self
 from nio.events import RoomKeyEvent
 from peewee import PeeweeException  # type: ignore[import-untyped]  # ships no types
 from unpaddedbase64 import decode_base64
-from vodozemac import AnyOlmMessage, DecodeException, MegolmDecryptionException, PreKeyMessage
+from vodozemac import AnyOlmMessage, DecodeException, LibolmPickleException, MegolmDecryptionException, PreKeyMessage
 
 from bot.crosssigning import DeviceKeys
 from bot.http import Homeserver
-from bot.olm import MEGOLM, GuardedOlm, open_store
+from bot.olm import MEGOLM, GuardedOlm, StoreSealed, open_store
 from bot.publishing import PublishedKeys
 from bot.sharing import Sharing
 
@@ -80,10 +80,15 @@ class Machine:
 
         Raises:
             StoreInUse: another process has it open.
+            StoreSealed: it was written with another pickle key.
         """
         store = open_store(user_id, device_id, directory, pickle_key)
         store.forget_keys(datetime.now(UTC) - KEPT)
-        return cls(GuardedOlm(user_id, device_id, store))
+        try:
+            return cls(GuardedOlm(user_id, device_id, store))
+        except LibolmPickleException:
+            store.database.close()
+            raise StoreSealed from None
 
     def close(self) -> None:
         self._olm.store.database.close()

@@ -41,6 +41,13 @@ class StoreInUse(Exception):
         super().__init__(type(self).__doc__)
 
 
+class StoreSealed(Exception):
+    """The crypto store in storage.data_dir does not open with storage.keys_file: put back the keys it was made with."""
+
+    def __init__(self) -> None:
+        super().__init__(type(self).__doc__)
+
+
 class Store(SqliteStore):
     """nio's store: durable with one sync per commit, open in one process only; with the age and use of room keys."""
 

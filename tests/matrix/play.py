@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -53,10 +53,11 @@ def of_kind(kind: str, **fields: object) -> Callable[[Card], bool]:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Somebody at their desk."""
+    """Somebody at their desk; `said` is what they said there, by event id."""
 
     who: Actor
     desk: str
+    said: list[str] = field(default_factory=list)
 
     @property
     def user_id(self) -> str:
@@ -65,6 +66,8 @@ class Seat:
     async def ask(self, text: str, *, room: str = "", timeout_s: float = 30) -> Card:
         """Say something, and the card that answers it."""
         said = await self.who.say(room or self.desk, text)
+        if not room:
+            self.said.append(said)
         return await self.who.wait_for(lambda card: card.wenk.get("re") == said, timeout_s)
 
     async def hear(self, kind: str, *, timeout_s: float = 30, **fields: object) -> Card:
@@ -227,11 +230,13 @@ async def administrator(synapse: LocalSynapse) -> AsyncIterator[Admin]:
 
 
 async def refused(http: Homeserver, method: str, path: str, body: dict[str, Any]) -> bool:
-    """Whether the server forbids this."""
+    """Whether the server forbids this; raises MatrixError for other refusals."""
     try:
         await http.request(method, path, body=body)
     except MatrixError as fault:
-        return fault.errcode == "M_FORBIDDEN"
+        if fault.errcode != "M_FORBIDDEN":
+            raise
+        return True
     return False
 
 

@@ -9,6 +9,7 @@ GIVEN, SURNAME, POSTCODE = "Wyberslina Anouck", "Quaestman", "9203 ZX"
 BORN = (2015, 3, 14)
 CHILD = f"{GIVEN}; {SURNAME}; 14-03-2015; {POSTCODE} 95a"
 SAME_CHILD = f"{GIVEN.lower()}; {SURNAME.upper()}; 14 maart 2015; 9203zx 95 A"
+CHATTER = "Zullen we morgenochtend bellen?"
 STILL_SAME = f"{GIVEN}; {SURNAME}; 2015-03-14; 9203ZX 95-a"
 
 
@@ -21,7 +22,9 @@ class Story:
     joost: Seat
     lin: Seat
     room: str = ""
+    open_room: str = ""
     match: str = ""
+    again: str = ""
     refs: dict[str, str] = field(default_factory=dict)
     chatter: list[str] = field(default_factory=list)
 
@@ -63,7 +66,7 @@ async def two_meet(story: Story) -> None:
     assert names(cards[0]) == {"Fatima Bouali", "Joost Dijkstra"}
     story.room, story.match = cards[0].room_id, cards[0].wenk["ref"]
     assert story.room not in {fatima.desk, joost.desk}
-    story.chatter.append(await fatima.who.say(story.room, "Zullen we morgen bellen?"))
+    story.chatter.append(await fatima.who.say(story.room, CHATTER))
     await joost.who.wait_for(lambda card: card.event_id == story.chatter[0])
 
 
@@ -105,6 +108,18 @@ async def one_was_wrong(story: Story) -> None:
     assert alarm.wenk["user_id"] == story.lin.user_id
 
 
+async def two_meet_again(story: Story) -> None:
+    """Whose signal became inactive may place it anew: a new introduction, in a new room."""
+    story.refs["joost"] = await story.joost.signals(STILL_SAME)
+    notice = await story.joost.hear("match.notice", signal=story.refs["joost"])
+    story.again = notice.wenk["ref"]
+    assert story.again != story.match
+    cards = [await seat.hear("match.introduction", ref=story.again) for seat in (story.fatima, story.joost)]
+    story.open_room = cards[0].room_id
+    story.chatter.append(await story.fatima.who.say(story.open_room, CHATTER))
+    await story.joost.who.wait_for(lambda card: card.event_id == story.chatter[-1])
+
+
 async def play_all(play: Play) -> Story:
     """From the first to the last scene."""
     story = await admit(play)
@@ -112,4 +127,5 @@ async def play_all(play: Play) -> Story:
     await third_joins(story)
     await one_is_done(story)
     await one_was_wrong(story)
+    await two_meet_again(story)
     return story

@@ -49,8 +49,9 @@ async def _keys_and_database(config: Config, say: Say) -> Keys:
     keys = Keys.load(path) if found else Keys.generate(path)
     storage = await Storage.open(config.storage.url, Vault(keys))
     try:
-        async with storage.reading() as uow:
+        async with storage.unit() as uow:
             await uow.audit.verify()
+            await uow.people.ensure_region(config.region.name)
     except BrokenChain as fault:
         if fault.seq == 1:
             raise KeysFault(OTHER_KEYS) from None

@@ -58,11 +58,11 @@ async def _init(stage: Stage) -> str:
     return "\n".join(said)
 
 
-async def _wenk(command: str, stage: Stage, **env: str) -> tuple[int, str]:
+async def _wenk(stage: Stage, *command: str, **env: str) -> tuple[int, str]:
     """Exit status and output of a process of its own."""
     run = await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-m", "bot", command, "-c", str(stage.config)],
+        [sys.executable, "-m", "bot", *command, "-c", str(stage.config)],
         check=False,
         capture_output=True,
         text=True,
@@ -94,10 +94,12 @@ def _account(stage: Stage) -> Account:
 
 
 async def test_a_healthy_bot_has_nothing_to_be_done(stage: Stage) -> None:
-    status, said = await _wenk("doctor", stage)
+    status, said = await _wenk(stage, "doctor")
     assert status == 0, said
     assert "✗" not in said
     assert len(said.splitlines()) == 7  # the files, then six checks, a line each
+    status, said = await _wenk(stage, "sweep", "--dry-run")
+    assert (status, said.splitlines()[0]) == (0, "signals 0")
 
 
 async def test_a_running_bot_may_be_examined(stage: Stage, doctor: Doctor) -> None:
@@ -201,7 +203,7 @@ async def test_an_ended_session(stage: Stage, doctor: Doctor) -> None:
     status, said = await doctor()
     assert status == 1
     assert "`wenk init` makes a new device" in said
-    assert (await _wenk("run", stage))[0] == 78
+    assert (await _wenk(stage, "run"))[0] == 78
     await _init(stage)
     assert _account(stage).device_id != before.device_id
     assert (await doctor())[0] == 0
@@ -219,7 +221,7 @@ async def test_a_crypto_store_that_is_lost(stage: Stage, doctor: Doctor) -> None
 
 @pytest.mark.skipif(not Path(FAKETIME).exists(), reason="libfaketime is not here: the clock is not moved")
 async def test_a_clock_that_is_wrong(stage: Stage) -> None:
-    status, said = await _wenk("doctor", stage, LD_PRELOAD=FAKETIME, FAKETIME="+2h", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    status, said = await _wenk(stage, "doctor", LD_PRELOAD=FAKETIME, FAKETIME="+2h", FAKETIME_DONT_FAKE_MONOTONIC="1")
     assert status == 1
     assert "clock: more than an hour away from the homeserver's: set both by NTP" in said
 
@@ -236,7 +238,7 @@ async def test_a_homeserver_that_is_down(stage: Stage, doctor: Doctor, monkeypat
 async def test_a_wrong_password(stage: Stage) -> None:
     (stage.directory / "data" / "session.json").unlink()
     (stage.directory / "secrets" / "password").write_text("wrong")
-    status, said = await _wenk("init", stage)
+    status, said = await _wenk(stage, "init")
     assert status == 1
     assert "refuses matrix.user_id with the password in matrix.password_file" in said
 

@@ -124,7 +124,13 @@ class Stage:
     async def init(self) -> None:
         """`wenk init`."""
         process = await self._wenk("init")
-        if await process.wait():
+        try:
+            status = await process.wait()
+        finally:
+            if process.returncode is None:  # interrupted
+                process.kill()
+                await process.wait()
+        if status:
             raise BotFailed(self._tail())
 
     async def start(self) -> None:

@@ -169,8 +169,9 @@ async def _conclude(play: Play, during: proof.Found, *, moved: bool) -> None:
     )
     screen.checked(
         "Voornaam, achternaam, geboortedatum en adres van de kinderen staan nergens leesbaar in de bestanden van "
-        f"homeserver, database en logboeken. Gezocht toen hun signalen liepen ({during.files} bestanden, {_mb(during)}) en na "
-        f"afloop ({after.files} bestanden, {_mb(after)}). Wat er wel staat, vindt dezelfde zoekactie wel."
+        "homeserver, database en logboeken. Gezocht toen hun signalen liepen "
+        f"({during.files} bestanden, {_mb(during)}) en na afloop ({after.files} bestanden, {_mb(after)}). "
+        "Wat er wel staat, vindt dezelfde zoekactie wel."
     )
     if moved:
         play.checks("in de database staat alleen het signaal van Noor", holds=left["signal"] == 1 and not left["pair"])

@@ -15,6 +15,7 @@ from storage.session import REGION, Repository
 from storage.vault import SignalKey
 
 _GENESIS = bytes(32)
+_ROWS_AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,15 @@ class AuditLog(Repository):
     async def verify(self) -> int:
         """Walk the whole chain; the number of rows. Raises BrokenChain."""
         before, seq = _GENESIS, 0
-        rows = await self._s.connection.stream(
-            select(
-                audit.c.seq, audit.c.region_id, audit.c.at, audit.c.who, audit.c.what, audit.c.subject, audit.c.mac
-            ).order_by(audit.c.seq)
-        )
-        async for row in rows:
-            seq += 1
-            expected = self._mac(before, (row.seq, row.region_id, row.at, row.who, row.what, row.subject))
-            if row.seq != seq or not hmac.compare_digest(expected, row.mac):
-                raise BrokenChain(seq)
-            before = row.mac
+        while rows := await self._s.all(
+            select(audit).where(audit.c.seq > seq).order_by(audit.c.seq).limit(_ROWS_AT_A_TIME)
+        ):
+            for row in rows:
+                seq += 1
+                expected = self._mac(before, (row.seq, row.region_id, row.at, row.who, row.what, row.subject))
+                if row.seq != seq or not hmac.compare_digest(expected, row.mac):
+                    raise BrokenChain(seq)
+                before = row.mac
         return seq
 
     def _mac(self, before: bytes, entry: tuple[int, int, int, str, str, bytes]) -> bytes:

@@ -5,8 +5,8 @@ take one advisory lock. Both make two professionals who signal at the same momen
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from storage.session import finish
 from storage.unit import UnitOfWork
 from storage.vault import Vault
 
@@ -105,6 +106,13 @@ def create_engine(url: str) -> AsyncEngine:
     return engine
 
 
+async def _bring_up_to_date(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.execution_options(**{_WRITES: True})
+        async with connection.begin():
+            await connection.run_sync(_migrate)
+
+
 class Storage:
     """The database of one bot process.
 
@@ -125,10 +133,7 @@ class Storage:
         """Open the database and bring it up to date; raises DatabaseFault."""
         engine = create_engine(url)
         try:
-            async with engine.connect() as connection:
-                writer = await connection.execution_options(**{_WRITES: True})
-                async with writer.begin():
-                    await writer.run_sync(_migrate)
+            await finish(_bring_up_to_date(engine))
         except DBAPIError as fault:
             await engine.dispose()
             msg = f"the database cannot be opened ({type(fault.orig).__name__}): check storage.url"
@@ -152,19 +157,11 @@ class Storage:
         Cancelled in its body, it never happened. Once its body has run to its end it is committed (and `wake` is
         called) even if this task is cancelled meanwhile: a commit cut short would leave open whether it happened.
         """
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._writer)
-            connection = await stack.enter_async_context(self._engine.connect())
-            await connection.execution_options(**{_WRITES: True})
-            await connection.begin()
+        async with self._writer, self._transaction(writes=True) as connection:
             unit = UnitOfWork(connection, self._vault, self._clock())
-            try:
-                yield unit
-                unit.check()
-            except BaseException:
-                await _finish(connection.rollback())
-                raise
-            await _finish(self._commit(connection, unit))
+            yield unit
+            unit.check()
+            await finish(self._commit(connection, unit))
 
     async def _commit(self, connection: AsyncConnection, unit: UnitOfWork) -> None:
         await connection.commit()
@@ -173,23 +170,27 @@ class Storage:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[UnitOfWork]:
         """A unit of work that only reads, beside the writer; what it should write is rolled back."""
-        async with self._engine.connect() as connection:
-            await connection.begin()
-            try:
-                yield UnitOfWork(connection, self._vault, self._clock())
-            finally:
-                await _finish(connection.rollback())
+        async with self._transaction(writes=False) as connection:
+            yield UnitOfWork(connection, self._vault, self._clock())
 
     @asynccontextmanager
     async def rehearsal(self) -> AsyncIterator[UnitOfWork]:
         """A unit of work that is always undone: to see what would happen."""
-        async with self._writer, self._engine.connect() as connection:
-            await connection.execution_options(**{_WRITES: True})
-            await connection.begin()
-            try:
-                yield UnitOfWork(connection, self._vault, self._clock())
-            finally:
-                await _finish(connection.rollback())
+        async with self._writer, self._transaction(writes=True) as connection:
+            yield UnitOfWork(connection, self._vault, self._clock())
+
+    @asynccontextmanager
+    async def _transaction(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is rolled back unless it was committed."""
+        connection = self._engine.connect()
+        try:
+            await finish(connection.start())
+            await connection.execution_options(**{_WRITES: writes})
+            await finish(connection.begin())
+            yield connection
+        finally:
+            if connection.sync_connection is not None:
+                await finish(connection.close())
 
     async def scrub(self) -> bool:
         """Make SQLite forget what was deleted: copy the write-ahead log back and empty it.
@@ -199,9 +200,12 @@ class Storage:
         """
         if self._engine.dialect.name != "sqlite":
             return True
-        async with self._writer, self._engine.connect() as connection:
-            raw = await connection.get_raw_connection()
-            driver = raw.driver_connection
+        async with self._writer:
+            return await finish(self._empty_log())
+
+    async def _empty_log(self) -> bool:
+        async with self._engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
             if driver is None:
                 return False
             # While it waits for a reader nobody can write.
@@ -216,19 +220,5 @@ class Storage:
 
     async def ping(self) -> None:
         """Raises if the database does not answer."""
-        async with self._engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
-
-
-async def _finish(work: Awaitable[None]) -> None:
-    """Wait for `work` even when this task is cancelled meanwhile; the cancellation is passed on afterwards."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as again:
-            cancelled = again
-    task.result()
-    if cancelled:
-        raise cancelled
+        async with self._transaction(writes=False) as connection:
+            await finish(connection.execute(text("SELECT 1")))

@@ -43,12 +43,12 @@ class Introductions(Repository):
 
     async def open(self, ref: str, call_by: date) -> int:
         self._s.effects += 1
-        result = await self._s.connection.execute(
+        number: int = await self._s.value(
             insert(introduction)
             .values(region_id=REGION, ref=ref, state="open", opened_on=self._s.today, call_by=call_by, close_on=None)
             .returning(introduction.c.id)
         )
-        return int(result.scalar_one())
+        return number
 
     async def join(self, number: int, user_id: str, signal_id: int) -> None:
         """Take part, for the first time or again; somebody who comes back is announced anew."""

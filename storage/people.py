@@ -118,12 +118,12 @@ class People(Repository):
 
     async def add_organisation(self, ref: str, name: str, folded: str) -> Organisation:
         self._s.effects += 1
-        result = await self._s.connection.execute(
+        number: int = await self._s.value(
             insert(organisation)
             .values(region_id=REGION, ref=ref, name=name, folded=folded)
             .returning(organisation.c.id)
         )
-        return Organisation(result.scalar_one(), ref, name)
+        return Organisation(number, ref, name)
 
     async def organisation(self, *, ref: str | None = None, folded: str | None = None) -> Organisation | None:
         """By reference or by folded name."""

@@ -1,10 +1,11 @@
 """What the repositories of one unit of work share."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Row
+from sqlalchemy import CursorResult, Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calendar import day_of
@@ -13,12 +14,32 @@ from storage.vault import Vault
 REGION = 1
 """The one region of this process; more come with an issue of their own, the tables are ready for them."""
 
+T = TypeVar("T")
+
+
+async def finish(work: Awaitable[T]) -> T:
+    """The result of `work`, which is done even when this task is cancelled meanwhile; that is passed on afterwards.
+
+    A driver that is cut off in the middle of a statement leaves its connection neither usable nor closable.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as again:
+            cancelled = again
+    result = task.result()
+    if cancelled:
+        raise cancelled
+    return result
+
 
 class Session:
     """The connection, the vault, the one moment of the unit of work, and what it did so far."""
 
     def __init__(self, connection: AsyncConnection, vault: Vault, now: datetime) -> None:
-        self.connection = connection
+        self._connection = connection
         self.vault = vault
         self.now = now
         self.now_ms = int(now.timestamp() * 1000)
@@ -32,17 +53,19 @@ class Session:
 
     async def run(self, statement: Executable) -> int:
         """Execute a change; the number of rows it met."""
-        result = await self.connection.execute(statement)
-        return int(getattr(result, "rowcount", 0))
+        return (await self._execute(statement)).rowcount
 
     async def one(self, statement: Executable) -> Row[Any] | None:
-        return (await self.connection.execute(statement)).one_or_none()
+        return (await self._execute(statement)).one_or_none()
 
     async def all(self, statement: Executable) -> Sequence[Row[Any]]:
-        return (await self.connection.execute(statement)).all()
+        return (await self._execute(statement)).all()
 
     async def value(self, statement: Executable) -> Any:  # noqa: ANN401 (whatever the one column holds)
-        return (await self.connection.execute(statement)).scalar()
+        return (await self._execute(statement)).scalar()
+
+    async def _execute(self, statement: Executable) -> CursorResult[Any]:
+        return await finish(self._connection.execute(statement))
 
 
 class Repository:

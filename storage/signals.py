@@ -68,7 +68,7 @@ class Signals(Repository):
         """Place a signal today; `tags` are the canonical strings by which it is to be found."""
         self._s.effects += 1
         key, wrapped = self._s.vault.new_signal_key(ref)
-        result = await self._s.connection.execute(
+        number: int = await self._s.value(
             insert(signal)
             .values(
                 region_id=REGION,
@@ -86,13 +86,12 @@ class Signals(Repository):
             )
             .returning(signal.c.id)
         )
-        number = result.scalar_one()
         # A child whose date is not fully known may have no tag at all.
         keyed = [{"tag": keyed, "signal_id": number} for keyed in set(self._s.vault.tags(tags))]
         if keyed:
-            await self._s.connection.execute(insert(tag), keyed)
-        await self._s.connection.execute(
-            insert(notice), [{"signal_id": number, "addressee": who, "told_on": None} for who in addressees]
+            await self._s.run(insert(tag).values(keyed))
+        await self._s.run(
+            insert(notice).values([{"signal_id": number, "addressee": who, "told_on": None} for who in addressees])
         )
         return Signal(
             id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,

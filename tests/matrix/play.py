@@ -159,7 +159,7 @@ class Play:
         async with aiohttp.ClientSession() as session, session.get(f"{self.stage.web}/{page}") as answer:
             return answer.status, await answer.text()
 
-    async def drained(self, timeout_s: float = 60) -> None:
+    async def drained(self, timeout_s: float = 120) -> None:
         """Until nothing waits any more: all is answered, and what is to be redacted is redacted."""
         async with asyncio.timeout(timeout_s):
             while await self.metric("wenk_inbox_waiting") or await self.metric("wenk_outbox_waiting"):

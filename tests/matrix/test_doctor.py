@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ import pytest_asyncio
 from bot.admin import AdminFault, limits_are_lifted
 from bot.config import load
 from bot.crosssigning import ForeignIdentity
+from bot.demo.clock import moved
 from bot.demo.stage import Stage
 from bot.demo.synapse import LocalSynapse, free_port
 from bot.doctor import examine
@@ -25,7 +27,6 @@ from bot.olm import StoreSealed
 from storage.keys import Keys, KeysFault
 
 HERE: Final = Path(__file__).parents[2]
-FAKETIME: Final = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 
 @pytest_asyncio.fixture
@@ -219,9 +220,8 @@ async def test_a_crypto_store_that_is_lost(stage: Stage, doctor: Doctor) -> None
     assert (await doctor())[0] == 0
 
 
-@pytest.mark.skipif(not Path(FAKETIME).exists(), reason="libfaketime is not here: the clock is not moved")
 async def test_a_clock_that_is_wrong(stage: Stage) -> None:
-    status, said = await _wenk(stage, "doctor", LD_PRELOAD=FAKETIME, FAKETIME="+2h", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    status, said = await _wenk(stage, "doctor", **moved(timedelta(hours=2)))
     assert status == 1
     assert "clock: more than an hour away from the homeserver's: set both by NTP" in said
 

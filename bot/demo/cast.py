@@ -93,6 +93,6 @@ def in_words(day: date) -> str:
 def traces(born: date) -> tuple[str, ...]:
     """What of these children could be found somewhere, however it was written; each too long to appear by chance."""
     return (
-        GIVEN, TWIN, SURNAME, "9203 ZX", "9203ZX95",
+        GIVEN, TWIN, SURNAME, "Veen, van der", "9203 ZX", "9203ZX95",
         born.isoformat(), f"{born:%d-%m-%Y}", f"{born:%d/%m/%Y}", in_words(born),
     )  # fmt: skip

@@ -93,13 +93,14 @@ async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -
 def _notice(
     joined: Introduction, own: Signal, others: Sequence[Person], news: Sequence[Person], *, family_told: bool
 ) -> Card:
+    is_new_here = len(others) == len(news)
     return card(
         "match.notice",
-        line("match.notice" if len(others) == len(news) else "match.notice.newcomer", signal=own.ref),
+        line("match.notice" if is_new_here else "match.notice.newcomer", signal=own.ref),
         *(contact_line(person) for person in news),
         line("match.call", call_by=joined.call_by),
         *(() if family_told else (line("match.tell_family_first"),)),
-        line("match.room", ref=joined.ref),
+        line("match.room" if is_new_here else "match.room.same", ref=joined.ref),
         ref=joined.ref,
         signal=own.ref,
         participants=[contact_of(person) for person in others],

@@ -92,6 +92,7 @@ async def test_a_mistake_or_a_death_closes_at_once(house: House, reason: str) ->
     refs = await met(house, FATIMA, JOOST)
     await house.answer(FATIMA, f"intrekken {refs[FATIMA]} {reason}")
     assert house.last("M1", "match.closed")["user_id"] == FATIMA
+    assert "match.closed" not in house.kinds(FATIMA)
     assert house.last(JOOST, "match.closed")["ref"] == house.last(JOOST, "match.notice")["ref"]
     assert await room_state(house) == "closing"
     assert (await house.answer(JOOST, "matches"))["matches"] == []

@@ -89,6 +89,8 @@ async def test_a_late_sweep_does_late_what_it_should_have_done_and_never_twice(h
     assert house.kinds("M1").count("match.left") == 2
     await house.pass_time(days=31)
     assert house.kinds("M1").count("match.closed") == 1
+    await house.place(LIN, BABY)
+    assert {who["until"] for who in house.last(LIN, "match.earlier")["participants"]} == {"2028-03-02"}
     # Late to end is not late to be erased: both terms count from the day of placing.
     await house.until(day(2031, 3, 2))
     assert await states(house) == []

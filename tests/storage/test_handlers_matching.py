@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from handlers.office import Office
+from handlers.presence import saw
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, SANNE, Card, House, open_house
 
 EVA = "@eva:localhost"
@@ -96,6 +98,10 @@ async def test_one_card_when_all_have_come_and_one_for_each_who_comes_later(hous
     assert await house.enter(FATIMA) == []  # waits a moment for the other
     assert [card["wenk"]["kind"] for card in await house.enter(JOOST)] == ["match.introduction"]
     assert await house.enter(JOOST) == []  # seen before
+    async with house.storage.unit() as uow:
+        room = await uow.rooms.of_introduction(1)
+        await saw(Office(uow, house.region), room, JOOST, "leave")
+    assert await house.enter(JOOST) == []  # out and in again is no news
     await house.place(LIN)
     kinds = [card["wenk"]["kind"] for card in await house.enter(LIN)]
     assert kinds == ["match.joined", "match.introduction"]

@@ -124,7 +124,9 @@ async def test_who_is_suspended_may_do_nothing_leaves_and_hears_nothing(house: H
     assert {who["user_id"] for who in house.last(LIN, "match.notice")["participants"]} == {JOOST}
     assert "match.earlier" not in house.kinds(LIN)
     for command in (SANNE, "signalen", "matches", "intrekken S-7K3QZ9 fout"):
-        assert (await house.answer(FATIMA, command))["code"] == "not_allowed"
+        refused = await house.answer(FATIMA, command)
+        assert refused["code"] == "not_allowed"
+        assert "geschorst" in refused["body"]
     assert (await house.answer(FATIMA, "help"))["kind"] == "help"
 
 

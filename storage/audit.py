@@ -70,9 +70,8 @@ class AuditLog(Repository):
     async def verify(self) -> int:
         """Walk the whole chain; the number of rows. Raises BrokenChain."""
         before, seq = _GENESIS, 0
-        while rows := await self._s.all(
-            select(audit).where(audit.c.seq > seq).order_by(audit.c.seq).limit(_ROWS_AT_A_TIME)
-        ):
+        everything = select(audit).order_by(audit.c.seq).limit(_ROWS_AT_A_TIME)
+        while rows := await self._s.all(everything.where(audit.c.seq > seq) if seq else everything):
             for row in rows:
                 seq += 1
                 expected = self._mac(before, (row.seq, row.region_id, row.at, row.who, row.what, row.subject))

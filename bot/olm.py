@@ -28,10 +28,20 @@ _OWN_TABLES: Final = (
     ) WITHOUT ROWID""",
 )
 _FORGET: Final = (
-    "DELETE FROM seen_message WHERE session_id IN (SELECT session_id FROM room_key WHERE {which})",
-    "DELETE FROM megolminboundsessions WHERE session_id IN (SELECT session_id FROM room_key WHERE {which})",
-    "DELETE FROM room_key WHERE {which}",
+    "DELETE FROM seen_message WHERE session_id = ?",
+    "DELETE FROM megolminboundsessions WHERE session_id = ?",
+    "DELETE FROM room_key WHERE session_id = ?",
 )
+_OF_ROOM: Final = "SELECT session_id FROM room_key WHERE room_id = ?"
+# The last key that a device gave us stays, however old: it may speak with it still, and would not give it again.
+_OUTLIVED: Final = """
+    SELECT session_id FROM room_key JOIN megolminboundsessions AS session USING (session_id)
+    WHERE received_s < ? AND EXISTS (
+        SELECT 1 FROM room_key AS later JOIN megolminboundsessions AS newer USING (session_id)
+        WHERE newer.room_id = session.room_id AND newer.sender_key = session.sender_key
+            AND later.received_s > room_key.received_s
+    )
+"""
 
 
 class StoreInUse(Exception):
@@ -83,16 +93,17 @@ class Store(SqliteStore):
         return bool(self._execute(query, session_id, message_index).fetchone()[0] != event_id)
 
     def forget_room(self, room_id: str) -> None:
-        self._forget("room_id = ?", room_id)
+        self._forget(_OF_ROOM, room_id)
 
     def forget_keys(self, before: datetime) -> None:
-        """Drop the keys that arrived before this moment."""
-        self._forget("received_s < ?", int(before.timestamp()))
+        """Drop the keys that arrived before this moment and that their device does not use any more."""
+        self._forget(_OUTLIVED, int(before.timestamp()))
 
     def _forget(self, which: str, value: str | int) -> None:
         with self.database.atomic():
-            for statement in _FORGET:
-                self._execute(statement.format(which=which), value)
+            for (session_id,) in list(self._execute(which, value)):
+                for statement in _FORGET:
+                    self._execute(statement, session_id)
 
     def _execute(self, statement: str, *values: object) -> Any:  # noqa: ANN401 (peewee's cursor)
         return self.database.execute_sql(statement, values)

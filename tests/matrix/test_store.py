@@ -79,13 +79,27 @@ def test_it_is_durable(machine: Machine) -> None:
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "locking_mode": "exclusive"}
 
 
+def months_pass(machine: Machine) -> None:
+    machine._olm.store.database.execute_sql(
+        "UPDATE room_key SET received_s = received_s - ?", (int((KEPT + timedelta(days=1)).total_seconds()),)
+    )
+
+
+def test_the_last_key_of_a_device_stays(tmp_path: Path, machine: Machine) -> None:
+    """Who was silent for months, or whose clock is another, speaks with it still and does not give it again."""
+    first = hear(machine)
+    months_pass(machine)
+    machine.close()
+    again = Machine.open(BOT, "DEVICE", tmp_path, KEY)
+    assert again.decrypt(first, ROOM).content == {"body": "hallo"}
+    again.close()
+
+
 def test_old_keys_are_dropped(tmp_path: Path, machine: Machine) -> None:
     """What was erased in the database must not be readable from copies of the chat."""
     old = hear(machine)
     assert machine.decrypt(old, ROOM).content == {"body": "hallo"}
-    machine._olm.store.database.execute_sql(
-        "UPDATE room_key SET received_s = received_s - ?", (int((KEPT + timedelta(days=1)).total_seconds()),)
-    )
+    months_pass(machine)
     young = hear(machine)
     machine.close()
     again = Machine.open(BOT, "DEVICE", tmp_path, KEY)

@@ -135,7 +135,7 @@ class Stage:
 
     async def start(self) -> None:
         """`wenk run`, until `/readyz` says 200."""
-        self._process = await self._wenk("run")
+        self._process = await self.launch()
         try:
             async with asyncio.timeout(READY_WITHIN_S), aiohttp.ClientSession() as session:
                 while not await self._is_ready(session):
@@ -144,6 +144,11 @@ class Stage:
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             raise BotFailed(self._tail()) from None
+
+    async def launch(self) -> asyncio.subprocess.Process:
+        """`wenk run`, without waiting until it is ready, if it ever will be."""
+        self._process = await self._wenk("run")
+        return self._process
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
         """End the bot with a signal; its exit status, None if it did not run."""

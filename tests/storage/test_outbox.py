@@ -1,0 +1,241 @@
+"""What is to be said: in order per room, sealed until it is sent, and redacted when its time is up."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from storage.outbox import Letter
+from storage.schema import outbox
+from storage.unit import UnitOfWork
+from tests.storage.archive import OTHER, OWNER, Archive
+
+MINUTE_MS = 60_000
+
+
+def card(kind: str = "help", **fields: Any) -> dict[str, Any]:  # noqa: ANN401 (whatever a card may hold)
+    return {"msgtype": "m.notice", "body": kind, "wenk": {"kind": kind, **fields}}
+
+
+async def sent_in_order(uow: UnitOfWork, room_id: str) -> list[str]:
+    """Send everything that is due in a room; the kinds, or what is done, in order."""
+    order = []
+    while (letter := await uow.outbox.next(room_id)) and letter.not_before <= uow.now.timestamp() * 1000:
+        order.append(letter.kind or letter.action)
+        await uow.outbox.sent(letter.id, f"${letter.id}", 1)
+    return order
+
+
+async def next_in(uow: UnitOfWork, room_id: str) -> Letter:
+    letter = await uow.outbox.next(room_id)
+    assert letter is not None
+    return letter
+
+
+async def test_each_room_in_order_and_redactions_last(archive: Archive) -> None:
+    desk, other = await archive.desk(), await archive.desk(OTHER)
+    async with archive.storage.unit() as uow:
+        await uow.outbox.post(desk, "first", card())
+        await uow.outbox.redact(desk, "$command")
+        await uow.outbox.post(other, "elsewhere", card())
+        await uow.outbox.react(desk, "$plain", "🔒")
+        await uow.outbox.post(desk, "second", card())
+    async with archive.storage.unit() as uow:
+        assert await uow.outbox.backlog() == 5
+        assert await sent_in_order(uow, desk) == ["first", "reaction", "second", "redaction"]
+        assert not await uow.outbox.pending_in(desk)
+        assert await uow.outbox.pending_in(other)
+        assert await sent_in_order(uow, other) == ["elsewhere"]
+
+
+async def test_what_is_delayed_holds_up_no_other_card(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        await uow.outbox.post(desk, "delayed", card(), delay_ms=MINUTE_MS)
+        await uow.outbox.post(desk, "at once", card())
+    async with archive.storage.unit() as uow:
+        assert await sent_in_order(uow, desk) == ["at once"]
+        waiting = await next_in(uow, desk)
+        assert waiting.not_before == int(archive.now.timestamp() * 1000) + MINUTE_MS
+    archive.now += timedelta(minutes=1)
+    async with archive.storage.unit() as uow:
+        assert await sent_in_order(uow, desk) == ["delayed"]
+
+
+async def test_without_readers_only_what_nobody_has_to_read_goes_out(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        await uow.outbox.post(desk, "help", card())
+        assert await uow.outbox.next(desk, cards=False) is None
+        await uow.outbox.react(desk, "$plain", "🔒")
+        letter = await uow.outbox.next(desk, cards=False)
+    assert letter is not None
+    assert (letter.action, letter.target, letter.content) == ("reaction", "$plain", {"key": "🔒"})
+
+
+async def test_a_letter_survives_a_restart_with_the_same_transaction_id(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        identity = await uow.outbox.post(desk, "help", card(ref="S-000001"))
+    again = await archive.open_another()
+    async with again.reading() as uow:
+        letter = await next_in(uow, desk)
+    await again.close()
+    assert letter.id == identity
+    assert letter.content == card(ref="S-000001") | {
+        "wenk": {"v": 1, "id": identity, "kind": "help", "ref": "S-000001"}
+    }
+
+
+async def test_ids_are_random(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        ids = {await uow.outbox.post(desk, "help", card()) for _ in range(5)}
+    assert len(ids) == 5
+    assert {len(identity) for identity in ids} == {24}
+
+
+@pytest.mark.parametrize("how", ["sent", "not to be had", "cancelled"])
+async def test_the_content_goes_once_it_is_sent_or_given_up(archive: Archive, how: str) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        identity = await uow.outbox.post(desk, "help", card())
+        await uow.outbox.react(desk, "$plain", "🔒")
+    async with archive.storage.unit() as uow:
+        if how == "cancelled":
+            await uow.outbox.cancel(desk)
+        else:
+            while letter := await uow.outbox.next(desk):
+                await uow.outbox.sent(letter.id, "$sent" if how == "sent" else None)
+        assert await uow.outbox.next(desk) is None
+        assert await uow.outbox.backlog() == 0
+    rows = await archive.raw(select(outbox.c.sealed))
+    assert [row.sealed for row in rows] == [None, None]
+    async with archive.storage.unit() as uow:
+        await uow.outbox.replace(identity, card(), delay_ms=0)
+    rows = await archive.raw(select(outbox.c.sealed))
+    assert [row.sealed for row in rows] == [None, None], "what is gone is not said again"
+
+
+async def test_a_card_that_waits_may_still_say_something_else(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        identity = await uow.outbox.post(desk, "match.joined", card("match.joined"), delay_ms=1)
+        assert await uow.outbox.pending_card(desk, "match.joined") == identity
+        await uow.outbox.replace(identity, card("match.joined", ref="M-000001"), delay_ms=MINUTE_MS)
+        letter = await next_in(uow, desk)
+        assert letter.content is not None
+        assert letter.content["wenk"] == {"v": 1, "id": identity, "kind": "match.joined", "ref": "M-000001"}
+        assert letter.not_before == int(archive.now.timestamp() * 1000) + MINUTE_MS
+        await uow.outbox.sent(identity, "$card")
+        assert await uow.outbox.pending_card(desk, "match.joined") is None
+
+
+async def test_where_a_card_stands_is_known_once_it_was_seen(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        identity = await uow.outbox.post(desk, "help", card())
+        assert await uow.outbox.place(identity) == (None, None)
+        await uow.outbox.sent(identity, "$card", 2)
+        assert await uow.outbox.place(identity) == (None, "$card")
+        await uow.outbox.seen(7, "$card", None)
+        await uow.outbox.seen(9, "$card", identity)
+        assert await uow.outbox.place(identity) == (7, "$card"), "where it was seen first"
+        assert await uow.outbox.card_at("$card") == identity
+        assert await uow.outbox.card_at("$another") is None
+        assert await uow.outbox.latest(desk, "help") == ("$card", 2)
+        assert await uow.outbox.latest(desk, "welcome") is None
+        assert await uow.outbox.place("unknown") == (None, None)
+
+
+async def test_a_card_may_be_seen_before_the_answer_that_it_was_sent(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        identity = await uow.outbox.post(desk, "help", card())
+        await uow.outbox.seen(7, "$card", identity)
+        assert await uow.outbox.place(identity) == (7, "$card")
+        assert (await next_in(uow, desk)).id == identity, "still to be acknowledged"
+
+
+async def lapse(archive: Archive, limit: int = 10) -> int:
+    async with archive.storage.unit() as uow:
+        waiting = await uow.outbox.lapsed()
+        done = await uow.outbox.redact_lapsed(limit)
+        assert done == min(waiting, limit)
+        return done
+
+
+async def test_a_card_about_a_child_is_redacted_when_its_time_is_up(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        await uow.outbox.post(desk, "signal.proposed", card(), lifetime_ms=60 * MINUTE_MS)
+        await uow.outbox.post(desk, "help", card())
+    archive.now += timedelta(hours=5)
+    assert await lapse(archive) == 0, "the time counts from when it was sent"
+    async with archive.storage.unit() as uow:
+        assert await sent_in_order(uow, desk) == ["signal.proposed", "help"]
+        personal = (await archive.raw(select(outbox.c.id).where(outbox.c.kind == "signal.proposed")))[0].id
+    archive.now += timedelta(minutes=60) - timedelta(milliseconds=1)
+    assert await lapse(archive) == 0
+    archive.now += timedelta(milliseconds=1)
+    assert await lapse(archive) == 1
+    assert await lapse(archive) == 0, "once is enough"
+    async with archive.storage.unit() as uow:
+        letter = await next_in(uow, desk)
+        assert (letter.action, letter.target) == ("redaction", f"${personal}")
+        assert await sent_in_order(uow, desk) == ["redaction"]
+
+
+async def test_many_lapsed_cards_are_taken_in_portions_the_oldest_first(archive: Archive) -> None:
+    desk = await archive.desk()
+    for at in range(3):
+        async with archive.storage.unit() as uow:
+            identity = await uow.outbox.post(desk, "signal.list", card(), lifetime_ms=1)
+            await uow.outbox.sent(identity, f"$card {at}")
+        archive.now += timedelta(seconds=1)
+    assert [await lapse(archive, 2), await lapse(archive, 2), await lapse(archive, 2)] == [2, 1, 0]
+    async with archive.storage.unit() as uow:
+        targets = []
+        while letter := await uow.outbox.next(desk):
+            targets.append(letter.target)
+            await uow.outbox.sent(letter.id, None)
+    assert targets == ["$card 0", "$card 1", "$card 2"]
+
+
+async def test_a_card_that_never_came_to_be_needs_no_redaction(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        await uow.outbox.sent(await uow.outbox.post(desk, "signal.list", card(), lifetime_ms=1), None)
+    archive.now += timedelta(seconds=1)
+    assert await lapse(archive) == 1
+    async with archive.storage.reading() as uow:
+        assert not await uow.outbox.pending_in(desk)
+
+
+async def test_old_letters_are_forgotten_but_nothing_that_is_still_needed(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        for kind, lifetime in (("help", None), ("welcome", None), ("signal.list", MINUTE_MS)):
+            identity = await uow.outbox.post(desk, kind, card(kind), lifetime_ms=lifetime)
+            await uow.outbox.sent(identity, f"${kind}")
+        await uow.outbox.post(desk, "pending", card())
+        moment = uow._session.now_ms
+        assert await uow.outbox.forget_before(moment - 1, 10) == 0
+        assert await uow.outbox.forget_before(moment, 10) == 1
+        assert await uow.outbox.latest(desk, "help") is None
+        assert await uow.outbox.latest(desk, "welcome") is not None
+        assert await uow.outbox.pending_card(desk, "pending") is not None
+    archive.now += timedelta(minutes=1)
+    assert await lapse(archive) == 1, "what is to be redacted was not forgotten"
+
+
+async def test_letters_wake_their_room(archive: Archive) -> None:
+    desk = await archive.desk()
+    woken: list[frozenset[str]] = []
+    archive.storage.wake = woken.append
+    async with archive.storage.unit() as uow:
+        await uow.outbox.post(desk, "help", card())
+    async with archive.storage.unit() as uow:
+        await uow.people.get(OWNER)
+    assert woken == [frozenset({desk}), frozenset()]

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 TICK = timedelta(minutes=1)
 MOST_APART = timedelta(hours=1)
 _SLACK = timedelta(seconds=5)
+_SOON = timedelta(seconds=5)
 _TICK_ID = "tick"
 
 
@@ -91,6 +92,7 @@ class Schedule:
         apart = await self._apart()
         if abs(apart) > MOST_APART:
             await self._alarm_clock()
+            self._look_again()
             return False
         self._metrics.raise_alarm("clock", on=False)
         done = await run_due(self._storage, self._region)
@@ -98,6 +100,11 @@ class Schedule:
         self._metrics.raise_alarm("due_work", on=False)
         self._metrics.raise_alarm("scrub", on=not await self._storage.scrub())
         return True
+
+    def _look_again(self) -> None:
+        """Two clocks are seldom set in the same second: do not wait a whole minute for the other one."""
+        if job := self._scheduler.get_job(_TICK_ID) if self._scheduler.running else None:
+            job.modify(next_run_time=self._storage.clock() + _SOON)
 
     async def _apart(self) -> timedelta:
         """The process's clock minus the homeserver's, asked now."""

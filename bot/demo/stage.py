@@ -123,7 +123,7 @@ class Stage:
 
     async def init(self) -> None:
         """`wenk init`."""
-        process = await self._wenk("init")
+        process = await self.wenk("init")
         try:
             status = await process.wait()
         finally:
@@ -135,7 +135,7 @@ class Stage:
 
     async def start(self) -> None:
         """`wenk run`, until `/readyz` says 200."""
-        self._process = await self.launch()
+        self._process = await self.wenk("run")
         try:
             async with asyncio.timeout(READY_WITHIN_S), aiohttp.ClientSession() as session:
                 while not await self._is_ready(session):
@@ -145,10 +145,9 @@ class Stage:
         except TimeoutError:
             raise BotFailed(self._tail()) from None
 
-    async def launch(self) -> asyncio.subprocess.Process:
+    async def launch(self) -> None:
         """`wenk run`, without waiting until it is ready, if it ever will be."""
-        self._process = await self._wenk("run")
-        return self._process
+        self._process = await self.wenk("run")
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int | None:
         """End the bot with a signal; its exit status, None if it did not run."""
@@ -181,7 +180,8 @@ class Stage:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    async def _wenk(self, command: str) -> asyncio.subprocess.Process:
+    async def wenk(self, command: str) -> asyncio.subprocess.Process:
+        """Any command, with this stage's config; what it says goes to `log_path`."""
         with self.log_path.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", command, "-c", str(self.config),

@@ -111,6 +111,21 @@ async def test_a_log_cut_short_does_not_reach_the_head_that_was_posted(log: Arch
     assert (await log.head()).mac != posted.mac
 
 
+async def test_a_row_of_another_past_does_not_fit_in(log: Archive) -> None:
+    """Wenk itself wrote it, under this number; but not after these rows."""
+    last = audit.c.seq == ROWS
+    (from_a_backup,) = await log.raw(select(audit).where(last))
+    await log.raw(delete(audit).where(last))
+    async with log.storage.unit() as uow:
+        await uow.audit.write(OWNER, "signal.erased")
+        await uow.audit.write("wenk", "later")
+    assert await verified(log) == ROWS + 1
+    await log.raw(update(audit).where(last).values(from_a_backup._asdict()))
+    with pytest.raises(BrokenChain) as broken:
+        await verified(log)
+    assert broken.value.seq == ROWS + 1
+
+
 async def test_a_chain_cannot_be_made_anew_without_its_key(log: Archive) -> None:
     rows = await log.raw(select(audit).order_by(audit.c.seq))
     await log.raw(delete(audit))

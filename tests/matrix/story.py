@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from bot.demo.person import Card
 from tests.matrix.play import Play, Seat
 
-GIVEN, SURNAME, POSTCODE = "Wyberslina Anouck", "Quaestman", "9203 ZX"
-BORN = (2015, 3, 14)
-CHILD = f"{GIVEN}; {SURNAME}; 14-03-2015; {POSTCODE} 95a"
-SAME_CHILD = f"{GIVEN.lower()}; {SURNAME.upper()}; 14 maart 2015; 9203zx 95 A"
+GIVEN, SURNAME, POSTCODE = "Wyberslina Anouck", "Quaestman", "8471 QX"
+BORN = (2015, 3, 27)
+CHILD = f"{GIVEN}; {SURNAME}; 27-03-2015; {POSTCODE} 95a"
+SAME_CHILD = f"{GIVEN.lower()}; {SURNAME.upper()}; 27 maart 2015; 8471qx 95 A"
 CHATTER = "Zullen we morgenochtend bellen?"
-STILL_SAME = f"{GIVEN}; {SURNAME}; 2015-03-14; 9203ZX 95-a"
+STILL_SAME = f"{GIVEN}; {SURNAME}; 2015-03-27; 8471QX 95-a"
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """One event of a room, read as far as it can be read."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -11,6 +12,7 @@ log = logging.getLogger(__name__)
 
 Kind = Literal["text", "notice", "other", "plain", "reaction", "undecryptable", "own"]
 
+_SESSION_ID: Final = re.compile(r"[A-Za-z0-9+/=_-]{1,100}")
 _MESSAGES: Final[Mapping[object, Kind]] = {"m.text": "text", "m.notice": "notice"}
 
 
@@ -56,7 +58,7 @@ class TimelineEvent:
 def read_event(machine: Machine, own_user: str, room_id: str, raw: Mapping[str, Any]) -> TimelineEvent | None:
     """What a room event says; None for state, redacted events and kinds that mean nothing to us."""
     content, unsigned = _object(raw.get("content")), _object(raw.get("unsigned"))
-    if "state_key" in raw or "redacted_because" in unsigned or not content:
+    if "state_key" in raw or not content:  # redaction leaves nothing of what we read
         return None
     what = _what(machine, room_id, raw, content)
     if what is None:
@@ -96,9 +98,10 @@ def _decrypted(
     try:
         plain = machine.decrypt(raw, room_id)
     except NoKey as missing:
-        return {"kind": "undecryptable", "raw": dict(raw), "session_id": missing.session_id, "content": {}}
+        session_id = missing.session_id if _SESSION_ID.fullmatch(missing.session_id) else None
+        return {"kind": "undecryptable", "raw": _to_keep(raw), "session_id": session_id, "content": {}}
     except Undecryptable:
-        return {"kind": "undecryptable", "raw": dict(raw), "session_id": None, "content": {}}
+        return {"kind": "undecryptable", "raw": _to_keep(raw), "session_id": None, "content": {}}
     return {
         "kind": _kind(plain),
         "content": plain.content,
@@ -106,6 +109,16 @@ def _decrypted(
         "ed25519": plain.ed25519,
         "forwarded": plain.forwarded,
         **_said(plain.content, outer_relation),
+    }
+
+
+def _to_keep(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What it takes to read the event once its key is there; nothing else that a sender may have put into it."""
+    content = _object(raw.get("content"))
+    outside = {name: _text(raw.get(name)) for name in ("type", "event_id", "sender")}
+    inside = {name: _text(content.get(name)) for name in ("algorithm", "ciphertext", "session_id", "sender_key")}
+    return outside | {
+        "content": inside | {"m.relates_to": {"rel_type": _text(_object(content.get("m.relates_to")).get("rel_type"))}}
     }
 
 
@@ -143,7 +156,8 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """A string that can be stored: JSON may hold halves of characters, which no encoding has."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
 def _number(value: object) -> int:

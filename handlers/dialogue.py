@@ -12,7 +12,7 @@ from domain.faults import BadInput
 from handlers.cards import Card, card, error
 from handlers.command import Command, Commands, Parameter, Values, Who
 from handlers.office import Talk
-from handlers.words import Line, line
+from handlers.words import CLOSES, OPENS, Line, line
 
 YES = frozenset({"ja", "yes", "j", "y", "oké", "ok", "oke", "klopt"})
 NO = frozenset({"nee", "no", "n", "annuleer", "annuleren", "cancel", "stop"})
@@ -32,7 +32,7 @@ async def converse(talk: Talk, commands: Commands) -> None:
     """Handle what somebody said at their desk."""
     message = talk.message
     pending, card_id, expired = await _open_question(talk)
-    said = message.body.strip()
+    said = _unquoted(message.body)
     word = said.removeprefix("!").strip().rstrip(".!").casefold()
     if message.kind != "text" or message.replaces or not word:
         await talk.answer(error("unknown_command", line("error.not_text")))
@@ -46,13 +46,20 @@ async def converse(talk: Talk, commands: Commands) -> None:
             talk.dropped_question = await talk.uow.questions.drop(talk.person.user_id, _SLOT)
         await _start(talk, command, command.split(rest))
     elif pending and pending.field and not said.startswith("!"):
-        command = _known(commands, pending)
-        await advance(talk, command, pending.values | {pending.field: said})
+        # Answered; whatever else is missing or wrong is asked anew.
+        await talk.uow.questions.drop(talk.person.user_id, _SLOT)
+        await _start(talk, _known(commands, pending), pending.values | {pending.field: said})
     elif expired and (word in YES or not said.startswith("!")):
         await talk.uow.questions.drop(talk.person.user_id, _SLOT)
         await talk.answer(error("expired"))
     else:
         await talk.answer(error("unknown_command", line("error.yes_or_no")) if pending else error("unknown_command"))
+
+
+def _unquoted(body: str) -> str:
+    """Without the quotation marks that come along when a command is copied from a card."""
+    said = body.strip()
+    return said[1:-1].strip() if said.startswith(OPENS) and said.endswith(CLOSES) else said
 
 
 async def react(talk: Talk) -> None:

@@ -18,8 +18,8 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     """
     uow = office.uow
     follows = next_state(signal.state, event)
-    if event is Event.MISTAKE:
-        await _report_mistake(office, signal)
+    if event in {Event.MISTAKE, Event.DECEASED}:
+        await _report(office, signal, event)
     if follows.leaves:
         await leave(office, signal, at_once=follows.empties)
     await uow.audit.write(by, f"signal.{event}", signal.key)
@@ -36,7 +36,7 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     return await uow.signals.set_state(signal, follows.to, ended_on, next_look(follows.to, terms, uow.today))
 
 
-async def _report_mistake(office: Office, signal: Signal) -> None:
+async def _report(office: Office, signal: Signal, event: Event) -> None:
     """Placing, reading and withdrawing would be a search: so who learned something and withdraws is reported.
 
     To the coordinators, and to each of those whose contact details were shown.
@@ -51,8 +51,14 @@ async def _report_mistake(office: Office, signal: Signal) -> None:
         return
     owner = await uow.people.get(signal.owner)
     name = owner.full_name if owner else signal.owner
-    text = line("alarm.mistake_after_disclosure", name=name, ref=signal.ref)
-    await office.alarm("mistake_after_disclosure", text, user_id=signal.owner)
+    is_mistake = event is Event.MISTAKE
+    text = line(
+        "alarm.mistake_after_disclosure" if is_mistake else "alarm.deceased_after_disclosure", name=name, ref=signal.ref
+    )
+    await office.alarm(f"{event}_after_disclosure", text, user_id=signal.owner)
+    if not is_mistake:
+        # Of a death others hear from people, not from Wenk.
+        return
     for user_id, other in shown.items():
         if await _hears(office, user_id):
             told = line("match.mistake", name=name, signal=other.ref)

@@ -13,6 +13,9 @@ from babel.dates import format_date
 
 from locales import catalogue
 
+OPENS, CLOSES = "\u2018", "\u2019"
+"""The quotation marks round what is to be typed, where there is no other way to show where it begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -41,7 +44,7 @@ def _as_html(template: str) -> str:
 
 
 def _as_plain(template: str) -> str:
-    return template.replace("**", "").replace("`", "")
+    return re.sub(r"`(.+?)`", rf"{OPENS}\1{CLOSES}", template.replace("**", ""))
 
 
 def _value(value: object, language: str) -> Text:

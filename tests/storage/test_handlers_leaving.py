@@ -127,10 +127,17 @@ async def test_a_mistake_after_seeing_who_was_involved_before_is_reported_too(ho
     assert house.last(FATIMA, "match.mistake")["user_id"] == JOOST
 
 
-@pytest.mark.parametrize("reason", ["klaar", "overleden"])
-async def test_nothing_else_is_reported(house: House, reason: str) -> None:
+async def test_a_death_after_a_disclosure_is_reported_to_the_coordinators_only(house: House) -> None:
     refs = await met(house, FATIMA, JOOST)
-    await house.answer(FATIMA, f"intrekken {refs[FATIMA]} {reason}")
+    await house.answer(FATIMA, f"intrekken {refs[FATIMA]} overleden")
+    alarm = house.last(ANNA, "alarm")
+    assert (alarm["code"], alarm["user_id"]) == ("deceased_after_disclosure", FATIMA)
+    assert "match.mistake" not in house.kinds(JOOST)
+
+
+async def test_who_is_done_is_not_reported(house: House) -> None:
+    refs = await met(house, FATIMA, JOOST)
+    await house.answer(FATIMA, f"intrekken {refs[FATIMA]} klaar")
     assert "alarm" not in house.kinds(ANNA)
     assert "match.mistake" not in house.kinds(JOOST)
 

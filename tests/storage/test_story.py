@@ -45,3 +45,12 @@ async def test_the_ids_of_old_mail_are_forgotten_but_not_what_is_looked_up_later
         assert await uow.outbox.latest(desk.id, "welcome") is not None
         assert await uow.outbox.latest(desk.id, "signal.placed") is None
     assert (await house.answer(FATIMA, "signalen"))["signals"]
+
+
+async def test_a_wizard_that_is_finished_asks_nothing_more(house: House) -> None:
+    signal = await house.place(FATIMA)
+    asked = await house.answer(FATIMA, f"intrekken {signal}")
+    assert (asked["kind"], asked["field"]) == ("question", "reason")
+    assert (await house.answer(FATIMA, "klaar"))["kind"] == "signal.withdrawn"
+    assert "vervallen" not in (await house.answer(FATIMA, "signalen"))["body"]
+    assert (await house.answer(FATIMA, "fout"))["code"] == "unknown_command"

@@ -37,7 +37,7 @@ class Seen(HTMLParser):
 
 def test_strong_code_and_line_breaks() -> None:
     said = say(line("two", one="1", other="2"), "nl")
-    assert (said.plain, said.html) == ("1\n2", "<code>1</code><br>2")
+    assert (said.plain, said.html) == ("\u20181\u2019\n2", "<code>1</code><br>2")
     assert say(line("name", name="Lin"), "nl").html == "<strong>Dag Lin</strong>"
     assert say(line("amp"), "nl").html == "a &lt; b &amp; c"
 

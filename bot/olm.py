@@ -149,9 +149,6 @@ class GuardedOlm(Olm):
         super().create_group_session(sender_key, sender_fp_key, room_id, session_id, session_key)
         self.store.note_key(session_id, room_id, told=sender_key == self.account.identity_keys["curve25519"])
 
-    def _handle_forwarded_room_key_event(self, sender: str, sender_key: str, payload: dict[Any, Any]) -> None:
-        """Keys at third hand prove nothing about who spoke: none is asked for, none is taken."""
-
     def mark_wedged(self, sender: str, sender_key: str) -> None:
         """A session is broken, which nio notices only for some faults."""
         self._mark_device_for_unwedging(sender, sender_key)

@@ -9,6 +9,7 @@ import pytest
 import vodozemac
 from unpaddedbase64 import encode_base64
 
+from bot.crosssigning import DeviceKeys
 from bot.crypto import Machine, RoomKey
 from bot.demo.person import Person
 from bot.demo.synapse import LocalSynapse
@@ -83,6 +84,16 @@ async def test_when_all_are_taken_the_fallback_key_serves_and_is_replaced(bot: B
     again = await take(bot.http, bot, FULL + 1)
     assert next(iter(again[-1].values()))["fallback"] is True
     assert again[-1] != taken[-1]
+
+
+async def test_a_used_fallback_key_is_replaced_also_while_others_are_left(bot: Bare) -> None:
+    bot.machine.note_key_counts({"signed_curve25519": FULL}, ["signed_curve25519"])
+    sent = bot.http.requests
+    await bot.machine.maintain(bot.http)
+    assert bot.http.requests == sent
+    bot.machine.note_key_counts({"signed_curve25519": FULL}, [])
+    await bot.machine.maintain(bot.http)
+    assert bot.http.requests == sent + 1
 
 
 class Crash(Exception):
@@ -199,9 +210,14 @@ async def _with_a_new_key(someone: Person, room: str, text: str) -> str:
 
 
 async def test_a_stranger_cannot_make_us_claim_keys(bot: Bare) -> None:
-    """Only with proven devices is a broken session worth a new one."""
+    """Only with devices that are proven is a broken session worth a new one."""
+    stranger = "@stranger:x"
     for _ in range(3):
-        event = {"type": "m.room.encrypted", "sender": "@stranger:x", "content": pre_key_message(bot.machine)}
+        content = pre_key_message(bot.machine)
+        device = DeviceKeys(stranger, "DEVICE", "ed25519", content["sender_key"])
+        bot.machine.note_devices(stranger, [device])
+        bot.machine.note_devices(stranger, [])
+        event = {"type": "m.room.encrypted", "sender": stranger, "content": content}
         assert bot.machine.receive_to_device(event) is None
     sent = bot.http.requests
     await bot.machine.maintain(bot.http)

@@ -198,7 +198,7 @@ async def test_a_device_that_comes_back_with_other_keys_is_proven_anew(town: Tow
     assert other.curve25519 != device.curve25519
     anna.machine.note_devices(bert.user_id, [other])
     silent = town.server()
-    await anna.machine.encrypt(silent, room, [device], "m.room.message", {})
+    await anna.machine.encrypt(silent, "!another", [device], "m.room.message", {})
     assert silent.requests == 0
     anna.machine.note_devices(bert.user_id, [device])
     assert await reads(bert, await anna.say(room, "two")) == "two"

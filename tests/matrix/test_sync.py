@@ -1,5 +1,6 @@
 """Nothing that was said is lost, nothing comes twice, whatever happens to the process."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -117,7 +118,8 @@ async def test_the_first_answer_comes_at_once(bot: Bare) -> None:
     first = await next_of(bot, None)
     assert first.first
     sent = bot.http.requests
-    again = await next_of(bot, first.token)
+    async with asyncio.timeout(20):
+        (again,) = await take(bot, first.token, 1, wait_ms=30_000)
     assert not again.first
     assert again.events == ()
     assert bot.http.requests == sent + 1
@@ -181,5 +183,5 @@ async def test_a_key_that_comes_late_is_told(town: Town, bot: Bare) -> None:
     (event,) = batch.events
     assert (event.kind, event.session_id, event.body) == ("undecryptable", content["session_id"], "")
     assert event.raw
-    assert event.raw["content"] == content
+    assert event.raw["content"]["ciphertext"] == content["ciphertext"]
     assert batch.room_keys == ()

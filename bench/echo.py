@@ -1,7 +1,8 @@
 """A bare nio echo bot, by the standard recipe: what Wenk is measured against.
 
 `python -m bench.echo URL USER_ID DIRECTORY`, the password on standard input. It obeys every device of every
-sender, keeps nothing and loses what it misses. The one thing added: its device is cross-signed, since clients give keys to signed devices only.
+sender, keeps nothing and loses what it misses. The one thing added: its device is cross-signed, since clients give
+keys to signed devices only.
 """
 
 import asyncio

@@ -107,6 +107,7 @@ class Wenk:
             handling, working = await uow.inbox.rooms_with_work(), await uow.rooms.unsettled()
         for matrix_id in handling:
             self.reception.wake(matrix_id)
+        self._settle(frozenset(working))
         self._wake(frozenset(working))
         self.schedule.start()
         while not is_done:
@@ -114,9 +115,12 @@ class Wenk:
             is_done = await self.schedule.tick()
         due_work_done.set()
 
-    def _wake(self, rooms: frozenset[str]) -> None:
+    def _settle(self, rooms: frozenset[str]) -> None:
         for room_id in rooms:
             self.rooms.wake(room_id)
+
+    def _wake(self, rooms: frozenset[str]) -> None:
+        for room_id in rooms:
             self.delivery.wake(room_id)
 
     async def _stop(self, tasks: Sequence[asyncio.Task[object]]) -> None:
@@ -174,13 +178,13 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         delivery = Workers("delivery", sending.step, fatal=(LoggedOut,), on_fault=fault)
         rooms = Workers("rooms", making.step, fatal=(LoggedOut,), on_fault=fault)
         sending.wake_reconciler = rooms.wake
-        sending.answers_wait = lambda: reception.busy > 0
+        sending.quiet_s = lambda: min(reception.quiet_s, rooms.quiet_s)
         schedule = Schedule(http, storage, region, metrics)
         session.after_batch = schedule.nudge
         wenk = Wenk(
             storage, region, http, session, schedule, metrics, reception, delivery, rooms, config.web.address
         )  # fmt: skip
-        storage.wake = wenk._wake  # noqa: SLF001 (the one place that wires)
+        storage.wake, storage.settle = wenk._wake, wenk._settle  # noqa: SLF001 (the one place that wires)
         yield wenk
 
 

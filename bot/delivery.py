@@ -5,7 +5,9 @@ should not be.
 The row's id is the transaction id, so that sending again after a crash makes no second card.
 """
 
+import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,14 +63,13 @@ class Delivery:
         self._patience: dict[str, float] = {}
         self._odd_rooms: set[str] = set()
         self.wake_reconciler: Callable[[str], None] = lambda _room: None
-        self.answers_wait: Callable[[], bool] = lambda: False
+        self.quiet_s: Callable[[], float] = lambda: math.inf
 
     async def step(self, room_id: str) -> float | None:
         """Send the next letter of the room with our id `room_id`; a Workers step."""
         async with self._storage.reading() as uow:
             letter = await uow.outbox.next(room_id)
             room = await uow.rooms.get(room_id)
-            first_welcome = await uow.outbox.latest(room_id, "welcome") is None
         if room is None or room.matrix_id is None or room.state == "closed":
             return None
         if letter is None:
@@ -80,7 +81,7 @@ class Delivery:
             return early
         if letter.action == "redaction":
             return await self._redact(letter, room.matrix_id)
-        done = await self._say(letter, room, room.matrix_id, unread_too=first_welcome or room.state == "closing")
+        done = await self._say(letter, room, room.matrix_id)
         return await self._meanwhile(room_id, room.matrix_id, done) if isinstance(done, _Wait) else done
 
     async def _meanwhile(self, room_id: str, matrix_id: str, wait: _Wait) -> float | None:
@@ -95,10 +96,10 @@ class Delivery:
         return 0
 
     async def _redact(self, letter: Letter, matrix_id: str) -> float | None:
-        """Answers go first: redactions wait until nobody waits for an answer, but not for ever."""
+        """Answers go first: redactions wait until nobody waits for an answer or for a room, but not for ever."""
         now = time.monotonic()
         since = self._patience.setdefault(letter.room_id, now)
-        busy = self.answers_wait() or now - self._last_card < _QUIET_S
+        busy = min(self.quiet_s(), now - self._last_card) < _QUIET_S
         if busy and now - since < _MOST_PATIENCE_S:
             return _QUIET_S
         self._patience.pop(letter.room_id, None)
@@ -108,7 +109,7 @@ class Delivery:
         self._metrics.redacted.inc()
         return 0
 
-    async def _say(self, letter: Letter, room: Room, matrix_id: str, *, unread_too: bool) -> float | _Wait | None:
+    async def _say(self, letter: Letter, room: Room, matrix_id: str) -> float | _Wait | None:
         live = await look(self._http, matrix_id, self._own_user)
         recipients = await self._recipients(room, live)
         if isinstance(recipients, _Wait):
@@ -117,7 +118,7 @@ class Delivery:
             await self._react(letter, matrix_id)
             return 0
         devices = await self._devices(recipients)
-        if not devices and not unread_too:
+        if not devices and room.state != "closing" and await self._was_welcomed(room):
             # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
             # something to hang a warning on.
             return _Wait(None)
@@ -135,7 +136,13 @@ class Delivery:
             return 0
         await self._sent(letter, str(answer["event_id"]), len(devices))
         self._metrics.sent.labels(kind=letter.kind).inc()
+        if letter.kind == "match.introduction":
+            self.wake_reconciler(room.id)  # to keep it in sight
         return 0
+
+    async def _was_welcomed(self, room: Room) -> bool:
+        async with self._storage.reading() as uow:
+            return await uow.outbox.latest(room.id, "welcome") is not None
 
     async def _recipients(self, room: Room, live: LiveRoom) -> frozenset[str] | _Wait:
         """Who is there to read it; or to wait, because nothing may be said there now."""
@@ -167,14 +174,15 @@ class Delivery:
 
     async def _devices(self, users: frozenset[str]) -> list[DeviceKeys]:
         """The devices that their owners' pinned identities have signed; keys go to no others."""
-        devices: list[DeviceKeys] = []
-        for user_id in sorted(users):
-            try:
-                identity = await self._identities.of(user_id)
-            except ChangedIdentity:
-                continue
-            devices.extend(identity.devices if identity else ())
-        return devices
+        signed = await asyncio.gather(*map(self._signed_devices, sorted(users)))
+        return [device for devices in signed for device in devices]
+
+    async def _signed_devices(self, user_id: str) -> tuple[DeviceKeys, ...]:
+        try:
+            identity = await self._identities.of(user_id)
+        except ChangedIdentity:
+            return ()
+        return identity.devices if identity else ()
 
     async def _react(self, letter: Letter, matrix_id: str) -> None:
         key = (letter.content or {}).get("key", "")

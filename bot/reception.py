@@ -32,7 +32,7 @@ class Reception:
         """Handle the next message of a room; a Workers step."""
         async with self._storage.reading() as uow:
             received = await uow.inbox.next(matrix_id)
-            room = await uow.rooms.by_matrix_id(matrix_id)
+            room = await uow.rooms.by_matrix_id(matrix_id) if received else None
         if received is None:
             return None
         if room is None:

@@ -3,6 +3,7 @@
 A crash anywhere is repaired by running it again.
 """
 
+import asyncio
 import logging
 from typing import Any
 
@@ -47,8 +48,12 @@ class Reconciler:
         if room is None or room.state == "closed":
             return None
         if room.state == "wanted":
-            await self._create(room)
-            return 0
+            made = await self._create(room)
+            if made is None:
+                return 0
+            # Nobody can be in it yet: to look would tell nothing.
+            await self._invite(made)
+            return None
         if room.matrix_id is None:
             # Never made, and not wanted any more.
             await self._closed(room_id)
@@ -59,7 +64,9 @@ class Reconciler:
             return None if unsent else await self._close(room, room.matrix_id, live)
         return await self._members(room, room.matrix_id, live)
 
-    async def _create(self, room: Room) -> None:
+    async def _create(self, room: Room) -> Room | None:
+        """The room as it was made just now, with whom to invite; None if it has to be looked at, or made anew."""
+        fresh = True
         try:
             answer = await self._http.request(
                 "POST", "/_matrix/client/v3/createRoom", body=self._shape(room), safe=False
@@ -69,11 +76,13 @@ class Reconciler:
             if isinstance(fault, MatrixError) and fault.errcode != "M_ROOM_IN_USE":
                 raise
             # It may have been made, and the answer lost: createRoom has no transaction id, the alias serves as one.
-            matrix_id = await self._adopt(room)
+            fresh, matrix_id = False, await self._adopt(room)
             if not matrix_id:
-                return
+                return None
         async with self._storage.unit() as uow:
             await uow.rooms.created(room.id, matrix_id)
+            made = await uow.rooms.get(room.id)
+        return made if fresh and made and made.state == "open" else None
 
     async def _adopt(self, room: Room) -> str:
         """The room that has our alias, if it is whole; a half-built one is retired. Empty: make one anew."""
@@ -133,16 +142,19 @@ class Reconciler:
         if news:
             await self._saw(room, news)
             return 0
-        for who in room.members:
-            if who.wanted and who.membership == "none":
-                await self._act(matrix_id, "invite", who.user_id)
-                await self._saw(room, {who.user_id: "invite"})
+        await self._invite(room)
         for stranger in live.present - room.wanted:
             if stranger in known:
                 await self._act(matrix_id, "kick", stranger)
                 await self._saw(room, {stranger: "leave"})
         await self._pin(room, matrix_id, live)
         return None
+
+    async def _invite(self, room: Room) -> None:
+        guests = [who.user_id for who in room.members if who.to_invite]
+        if guests and room.matrix_id is not None:
+            await asyncio.gather(*(self._act(room.matrix_id, "invite", user_id) for user_id in guests))
+            await self._saw(room, dict.fromkeys(guests, "invite"))
 
     async def _saw(self, room: Room, memberships: dict[str, str]) -> None:
         async with self._storage.unit() as uow:

@@ -5,6 +5,8 @@ What is to be done stands in the database; a worker only has to be woken, and ma
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable
 
 log = logging.getLogger(__name__)
@@ -41,12 +43,14 @@ class Workers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._woken: dict[str, asyncio.Event] = {}
         self._stopping = False
+        self._in_hand = 0
+        self._last_end = -math.inf
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
-    def busy(self) -> int:
-        """How many keys have work in hand or waiting for its time."""
-        return len(self._tasks)
+    def quiet_s(self) -> float:
+        """How many seconds ago the last step ended; 0 while there is one in hand, or its turn to come."""
+        return 0.0 if self._in_hand else time.monotonic() - self._last_end
 
     def wake(self, key: str) -> None:
         """There may be something to do for this key."""
@@ -78,6 +82,7 @@ class Workers:
         try:
             while not self._stopping:
                 woken.clear()
+                self._in_hand += 1
                 try:
                     async with self._slots:
                         pause = await self._step(key)
@@ -91,6 +96,9 @@ class Workers:
                     faults += 1
                     log.warning("%s: %s, again in %.0f s", self._name, describe(fault), pause)
                     self._on_fault(self._name)
+                finally:
+                    self._in_hand -= 1
+                    self._last_end = time.monotonic()
                 if pause is None and not woken.is_set():
                     return
                 if pause:

@@ -117,7 +117,7 @@ class Storage:
     """The database of one bot process.
 
     `wake` is called after every commit with the rooms it concerns (our own ids), so that what waits in the outbox
-    goes out at once.
+    goes out at once; `settle` with those whose members are not as they should be.
     """
 
     def __init__(self, engine: AsyncEngine, vault: Vault, clock: Clock = system_clock) -> None:
@@ -127,6 +127,7 @@ class Storage:
         # BEGIN IMMEDIATE polls when it has to wait; among our own tasks a queue is fair and quick.
         self._writer = asyncio.Lock()
         self.wake: Wake = lambda _rooms: None
+        self.settle: Wake = lambda _rooms: None
 
     @classmethod
     async def open(cls, url: str, vault: Vault, clock: Clock = system_clock) -> "Storage":
@@ -165,6 +166,7 @@ class Storage:
 
     async def _commit(self, connection: AsyncConnection, unit: UnitOfWork) -> None:
         await connection.commit()
+        self.settle(frozenset(unit.rooms_to_settle))
         self.wake(frozenset(unit.rooms_to_wake))
 
     @asynccontextmanager

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, case, insert, or_, select, update
 
 from storage.schema import member, outbox, room
 from storage.session import REGION, Repository
@@ -43,6 +43,13 @@ class Room:
         return frozenset(who.user_id for who in self.members if who.wanted)
 
 
+_ROOM = (
+    select(room, member.c.user_id, member.c.wanted, member.c.membership)
+    .outerjoin(member, member.c.room_id == room.c.id)
+    .order_by(member.c.user_id)
+)
+
+
 def _opaque() -> str:
     return "wenk-" + secrets.token_hex(16)
 
@@ -75,7 +82,7 @@ class Rooms(Repository):
         )  # fmt: skip
         for user_id in members:
             await self.want(identity, user_id)
-        self._s.rooms_to_wake.add(identity)
+        self._changed(identity)
         created = await self.get(identity)
         assert created is not None  # noqa: S101 (inserted above, in this transaction)
         return created
@@ -85,7 +92,7 @@ class Rooms(Repository):
 
         Asking anew is a reason to invite again who had left.
         """
-        self._s.rooms_to_wake.add(identity)
+        self._changed(identity)
         whose = (member.c.room_id == identity) & (member.c.user_id == user_id)
         known = await self._s.one(select(member.c.wanted, member.c.membership).where(whose))
         if known is None:
@@ -97,7 +104,7 @@ class Rooms(Repository):
 
     async def unwant(self, identity: str, user_id: str) -> None:
         """This person should not be in the room any more."""
-        self._s.rooms_to_wake.add(identity)
+        self._changed(identity)
         await self._s.run(
             update(member).where(member.c.room_id == identity, member.c.user_id == user_id).values(wanted=False)
         )
@@ -109,26 +116,31 @@ class Rooms(Repository):
         """
         whose = (member.c.room_id == identity) & (member.c.user_id == user_id)
         changed = update(member).where(whose, member.c.membership != membership).values(membership=membership)
-        if not await self._s.run(changed):
+        row = await self._s.one(changed.returning(member.c.wanted))
+        if row is None:
             return False
         self._s.rooms_to_wake.add(identity)
+        if not row.wanted:
+            self._s.rooms_to_settle.add(identity)
         return True
 
     async def created(self, identity: str, matrix_id: str) -> None:
-        """The room exists on the server and was checked."""
+        """The room exists on the server and was checked; whoever made it sees to its members."""
         self._s.rooms_to_wake.add(identity)
-        await self._s.run(update(room).where(room.c.id == identity).values(matrix_id=matrix_id, state="open"))
+        # It may have been given up while it was made.
+        still = case((room.c.state == "wanted", "open"), else_=room.c.state)
+        await self._s.run(update(room).where(room.c.id == identity).values(matrix_id=matrix_id, state=still))
 
     async def retire_alias(self, identity: str) -> str:
         """The alias stands for a half-built room: take another one."""
         fresh = _opaque()
-        self._s.rooms_to_wake.add(identity)
+        self._changed(identity)
         await self._s.run(update(room).where(room.c.id == identity).values(alias=fresh))
         return fresh
 
     async def close(self, identity: str) -> None:
         """Nobody is wanted any more, and everything in it is to be emptied."""
-        self._s.rooms_to_wake.add(identity)
+        self._changed(identity)
         await self._s.run(update(room).where(room.c.id == identity).values(state="closing"))
         await self._s.run(update(member).where(member.c.room_id == identity).values(wanted=False))
 
@@ -169,18 +181,17 @@ class Rooms(Repository):
         return [row.id for row in rows]
 
     async def _find(self, condition: Any) -> Room | None:  # noqa: ANN401 (SQLAlchemy's many kinds of clause)
-        row = await self._s.one(select(room).where(condition))
-        if row is None:
-            return None
-        members = await self._s.all(
-            select(member.c.user_id, member.c.wanted, member.c.membership)
-            .where(member.c.room_id == row.id)
-            .order_by(member.c.user_id)
-        )
-        return _room(row, members)
+        rows = await self._s.all(_ROOM.where(condition))
+        return _room(rows) if rows else None
+
+    def _changed(self, identity: str) -> None:
+        self._s.rooms_to_wake.add(identity)
+        self._s.rooms_to_settle.add(identity)
 
 
-def _room(row: Row[Any], members: Sequence[Row[Any]]) -> Room:
+def _room(rows: Sequence[Row[Any]]) -> Room:
+    """One row for each member; one without a member for a room that nobody was ever wanted in."""
+    row = rows[0]
     return Room(
         id=row.id,
         purpose=row.purpose,
@@ -189,5 +200,5 @@ def _room(row: Row[Any], members: Sequence[Row[Any]]) -> Room:
         alias=row.alias,
         matrix_id=row.matrix_id,
         state=row.state,
-        members=tuple(Member(who.user_id, who.wanted, who.membership) for who in members),
+        members=tuple(Member(who.user_id, who.wanted, who.membership) for who in rows if who.user_id is not None),
     )

@@ -46,6 +46,7 @@ class Session:
         self.effects = 0
         self.audited = 0
         self.rooms_to_wake: set[str] = set()
+        self.rooms_to_settle: set[str] = set()
 
     @property
     def today(self) -> date:

@@ -54,6 +54,11 @@ class UnitOfWork:
         """Our ids of the rooms for which there is something new to do once this is committed."""
         return self._session.rooms_to_wake
 
+    @property
+    def rooms_to_settle(self) -> set[str]:
+        """Those of them that are to be made, filled or emptied, not only posted in."""
+        return self._session.rooms_to_settle
+
     def check(self) -> None:
         """No audit row, no effect: raises Unaudited if something changed and nobody wrote it down."""
         if self._session.effects and not self._session.audited:

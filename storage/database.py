@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from storage import sqlite
 from storage.session import finish
 from storage.unit import UnitOfWork
 from storage.vault import Vault
@@ -92,9 +94,15 @@ def _begin_postgresql(connection: Connection) -> None:
 
 def create_engine(url: str) -> AsyncEngine:
     """An engine for `sqlite+aiosqlite:///...` or `postgresql+psycopg://...`; raises DatabaseFault."""
-    driver = make_url(url).drivername
+    parsed = make_url(url)
+    driver = parsed.drivername
     if driver == "sqlite+aiosqlite":
-        engine = create_async_engine(url, hide_parameters=True)
+
+        async def connect() -> aiosqlite.Connection:
+            arguments, options = engine.dialect.create_connect_args(parsed)
+            return await sqlite.connect(*arguments, **options)
+
+        engine = create_async_engine(url, async_creator=connect, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     elif driver == "postgresql+psycopg":

@@ -98,7 +98,7 @@ async def test_a_migration_that_fails_leaves_nothing(database_url: str, tmp_path
     [
         ("mysql://localhost/wenk", "use sqlite"),
         ("sqlite:///wenk.db", "use sqlite"),
-        ("sqlite+aiosqlite:////nowhere/at/all/wenk.db", "check storage.url"),
+        ("sqlite+aiosqlite:////nowhere/at/all/wenk.db", "no directory /nowhere/at/all"),
         ("postgresql+psycopg://wenk@/wenk?host=/nowhere/at/all", "check storage.url"),
     ],
 )

@@ -97,6 +97,10 @@ def create_engine(url: str) -> AsyncEngine:
     parsed = make_url(url)
     driver = parsed.drivername
     if driver == "sqlite+aiosqlite":
+        directory = Path(parsed.database or "").parent
+        if not directory.is_dir():
+            msg = f"there is no directory {directory}: make it, or change storage.url"
+            raise DatabaseFault(msg)
 
         async def connect() -> aiosqlite.Connection:
             arguments, options = engine.dialect.create_connect_args(parsed)

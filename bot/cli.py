@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
@@ -37,6 +38,8 @@ EXIT_LOGGED_OUT = 78
 
 def main() -> None:
     """Read the arguments, do it, and exit with 0, or with another number and a line on stderr."""
+    # The database and the crypto store are nobody else's to read.
+    os.umask(0o077)
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     # nio and APScheduler tell of every session and tick; peewee of every statement.

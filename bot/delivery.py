@@ -33,6 +33,9 @@ _QUIET_S = 0.3
 _MOST_PATIENCE_S = 20.0
 _LOOK_AGAIN_S = 30.0
 _SETTLE_S = 0.2
+_ACQUAINTANCE_S = 1.0
+"""Who meets the bot asks the server for its devices first. A client that ignores unsigned devices, and gets a card
+before that answer, says for ever that it cannot be read (matrix-js-sdk: UNKNOWN_SENDER_DEVICE)."""
 _LONGEST_DELAY_S = 60.0
 """Nothing is put off for longer: a card that seems to be was posted before the clock jumped back."""
 _UNDELIVERABLE = frozenset({400, 413})
@@ -62,6 +65,7 @@ class Delivery:
         self._last_card = 0.0
         self._patience: dict[str, float] = {}
         self._odd_rooms: set[str] = set()
+        self._met: dict[str, float] = {}
         self.wake_reconciler: Callable[[str], None] = lambda _room: None
         self.quiet_s: Callable[[], float] = lambda: math.inf
 
@@ -122,6 +126,8 @@ class Delivery:
             # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
             # something to hang a warning on.
             return _Wait(None)
+        if letter.kind == "welcome" and (early := self._still_strangers(room.id)) > 0:
+            return _Wait(early)
         content = await self._machine.encrypt(self._http, matrix_id, devices, "m.room.message", letter.content or {})
         self._last_card = time.monotonic()
         path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/send/m.room.encrypted/{letter.id}"
@@ -143,6 +149,10 @@ class Delivery:
     async def _was_welcomed(self, room: Room) -> bool:
         async with self._storage.reading() as uow:
             return await uow.outbox.latest(room.id, "welcome") is not None
+
+    def _still_strangers(self, room_id: str) -> float:
+        """For how many more seconds, counted from when the owner of this desk was first seen in it."""
+        return self._met.setdefault(room_id, time.monotonic()) + _ACQUAINTANCE_S - time.monotonic()
 
     async def _recipients(self, room: Room, live: LiveRoom) -> frozenset[str] | _Wait:
         """Who is there to read it; or to wait, because nothing may be said there now."""

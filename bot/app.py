@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from bot.config import Config
 from bot.crypto import Machine
 from bot.delivery import Delivery
@@ -23,7 +25,7 @@ from bot.schedule import Schedule
 from bot.session import Session
 from bot.trust import Trust
 from bot.web import serve
-from bot.workers import Workers
+from bot.workers import STOP_WITHIN_S, Workers
 from domain.region import Region
 from handlers.office import Office
 from handlers.people import admit_coordinators
@@ -34,6 +36,7 @@ from storage.vault import Vault
 log = logging.getLogger(__name__)
 
 _AGAIN_S = 10.0
+_PATIENCE_S = 20.0
 
 
 class AlreadyRunning(Exception):
@@ -103,17 +106,22 @@ class Wenk:
             await admit_coordinators(Office(uow, self.region))
         is_done = await self.schedule.tick()
         self.session.wake_reception = self.reception.wake
+        await self._resume()
+        self.schedule.after_tick = self._resume
+        self.schedule.start()
+        while not is_done:
+            await asyncio.sleep(_AGAIN_S)
+            is_done = await self.schedule.tick()
+        due_work_done.set()
+
+    async def _resume(self) -> None:
+        """Wake whatever has work in the database: left by a process that ended, or woken for in vain."""
         async with self.storage.reading() as uow:
             handling, working = await uow.inbox.rooms_with_work(), await uow.rooms.unsettled()
         for matrix_id in handling:
             self.reception.wake(matrix_id)
         self._settle(frozenset(working))
         self._wake(frozenset(working))
-        self.schedule.start()
-        while not is_done:
-            await asyncio.sleep(_AGAIN_S)
-            is_done = await self.schedule.tick()
-        due_work_done.set()
 
     def _settle(self, rooms: frozenset[str]) -> None:
         for room_id in rooms:
@@ -126,7 +134,7 @@ class Wenk:
     async def _stop(self, tasks: Sequence[asyncio.Task[object]]) -> None:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=STOP_WITHIN_S)
         await self.schedule.stop()
         await self.reception.stop()
         await self.rooms.stop()
@@ -143,10 +151,15 @@ class Wenk:
         return True
 
     async def _measure(self) -> None:
-        async with self.storage.reading() as uow:
-            self.metrics.inbox.set(await uow.inbox.backlog())
-            self.metrics.outbox.set(await uow.outbox.backlog())
         self.metrics.requests.set(self.http.requests)
+        try:
+            async with self.storage.reading() as uow:
+                self.metrics.inbox.set(await uow.inbox.backlog())
+                self.metrics.outbox.set(await uow.outbox.backlog())
+        except (DBAPIError, OSError):
+            self.metrics.raise_alarm("database")
+        else:
+            self.metrics.raise_alarm("database", on=False)
 
 
 @asynccontextmanager
@@ -158,7 +171,8 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         account = Account.load(session_file(config))
         storage = await Storage.open(config.storage.url, Vault(keys))
         stack.push_async_callback(storage.close)
-        http = Homeserver(config.matrix.homeserver, account.access_token)
+        # Who waits for a silent server goes on with something else; Workers and Session come back to it.
+        http = Homeserver(config.matrix.homeserver, account.access_token, patience_s=_PATIENCE_S)
         stack.push_async_callback(http.close)
         http.on_soft_logout = stay_logged_in(http, account, session_file(config), lambda: password(config))
         own_user, region, metrics = account.user_id, config.region, Metrics()

@@ -163,6 +163,10 @@ class Machine:
         """Whoever waits for these keys knows of them."""
         self._olm.store.mark_told(key.session_id for key in keys)
 
+    def readers(self, room_id: str) -> int:
+        """How many devices can read what was encrypted for a room last; some may have had no key left."""
+        return self._sharing.readers(room_id)
+
     def forget_room(self, room_id: str) -> None:
         """We are not in this room any more: the keys to what was said there go."""
         self._sharing.forget_room(room_id)

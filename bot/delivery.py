@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from bot.crosssigning import DeviceKeys
 from bot.crypto import Machine
@@ -20,6 +21,7 @@ from bot.identities import ChangedIdentity, Identities
 from bot.live import LiveRoom, look
 from bot.metrics import Metrics
 from domain.region import Region
+from handlers.cards import error
 from handlers.office import Office
 from handlers.reception import WARNING_REACTION
 from handlers.words import line
@@ -122,29 +124,46 @@ class Delivery:
             await self._react(letter, matrix_id)
             return 0
         devices = await self._devices(recipients)
-        if not devices and room.state != "closing" and await self._was_welcomed(room):
-            # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
-            # something to hang a warning on.
+        # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
+        # something to hang a warning on.
+        must_be_read = room.state != "closing" and (room.purpose != "desk" or await self._was_welcomed(room))
+        if not devices and must_be_read:
             return _Wait(None)
         if letter.kind == "welcome" and (early := self._still_strangers(room.id)) > 0:
             return _Wait(early)
-        content = await self._machine.encrypt(self._http, matrix_id, devices, "m.room.message", letter.content or {})
+        sealed = await self._machine.encrypt(self._http, matrix_id, devices, "m.room.message", letter.content or {})
+        readers = self._machine.readers(matrix_id)
+        if not readers and must_be_read:
+            # None of the devices had a one-time key left; they make new ones as soon as they are online.
+            return _Wait(_LOOK_AGAIN_S)
+        await self._send(letter, matrix_id, sealed, readers)
+        if letter.kind == "match.introduction":
+            self.wake_reconciler(room.id)  # to keep it in sight
+        return 0
+
+    async def _send(self, letter: Letter, matrix_id: str, sealed: dict[str, Any], readers: int) -> None:
         self._last_card = time.monotonic()
         path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/send/m.room.encrypted/{letter.id}"
         try:
-            answer = await self._http.request("PUT", path, body=content)
+            answer = await self._http.request("PUT", path, body=sealed)
         except MatrixError as fault:
             if fault.status not in _UNDELIVERABLE:
                 raise
             log.error("a card of kind %s cannot be delivered: %s", letter.kind, fault.errcode)  # noqa: TRY400 (no trace)
-            self._metrics.raise_alarm("undeliverable")
-            await self._sent(letter, None)
-            return 0
-        await self._sent(letter, str(answer["event_id"]), len(devices))
-        self._metrics.sent.labels(kind=letter.kind).inc()
-        if letter.kind == "match.introduction":
-            self.wake_reconciler(room.id)  # to keep it in sight
-        return 0
+            await self._give_up(letter)
+        else:
+            await self._sent(letter, str(answer["event_id"]), readers)
+            self._metrics.sent.labels(kind=letter.kind).inc()
+
+    async def _give_up(self, letter: Letter) -> None:
+        """The server will never take this card; who waits for an answer gets another."""
+        self._metrics.raise_alarm("undeliverable")
+        answered = (letter.content or {}).get("wenk", {}).get("re")
+        async with self._storage.unit() as uow:
+            await uow.outbox.sent(letter.id, None)
+            if answered is not None and letter.kind != "error":
+                office = Office(uow, self._region)
+                await office.post(letter.room_id, error("unavailable"), self._region.language, re=answered)
 
     async def _was_welcomed(self, room: Room) -> bool:
         async with self._storage.reading() as uow:
@@ -165,7 +184,7 @@ class Delivery:
         self._odd_rooms.discard(room.id)
         self._metrics.raise_alarm("room", on=bool(self._odd_rooms))
         if unexpected:
-            self.wake_reconciler(room.id)
+            # The reconciler knows, and takes them out.
             return _Wait(_SETTLE_S)
         recipients = live.joined & expected
         if not recipients and room.state != "closing":

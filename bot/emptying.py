@@ -4,8 +4,6 @@ import hashlib
 
 from bot.http import Homeserver, MatrixError, quote
 
-_WRITTEN = frozenset({"m.room.encrypted", "m.room.message", "m.reaction", "m.sticker"})
-
 
 async def empty(http: Homeserver, matrix_id: str) -> None:
     """Redact every message of a room. May be run again after a crash: the transaction ids are the same each time."""
@@ -14,7 +12,7 @@ async def empty(http: Homeserver, matrix_id: str) -> None:
         query = {"dir": "b", "limit": "100"} | ({"from": token} if token else {})
         page = await http.request("GET", f"/_matrix/client/v3/rooms/{room}/messages", query=query)
         for event in page.get("chunk", []):
-            if event["type"] in _WRITTEN and "state_key" not in event and event.get("content"):
+            if event["type"] != "m.room.redaction" and "state_key" not in event and event.get("content"):
                 await redact(http, matrix_id, event["event_id"])
         token = page.get("end")
         if not token or not page.get("chunk"):

@@ -64,6 +64,11 @@ class _Answer:
         return self.body if isinstance(self.body, dict) else {}
 
     @property
+    def is_refusal(self) -> bool:
+        """Whether Matrix says no; a 404 without its code is some proxy's, while the homeserver restarts."""
+        return self.status < HTTPStatus.INTERNAL_SERVER_ERROR and bool(self.errcode)
+
+    @property
     def errcode(self) -> str:
         errcode = self.detail.get("errcode")
         return errcode if isinstance(errcode, str) else ""
@@ -174,12 +179,17 @@ class Homeserver:
                 await self._log_in_again(token, soft=answer.detail.get("soft_logout") is True)
                 if attempt == 0:
                     continue
-            elif answer and answer.status not in _TRY_AGAIN and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            elif answer and answer.status not in _TRY_AGAIN and answer.is_refusal:
                 raise MatrixError(answer.status, answer.errcode, answer.detail)
             elif not safe and not (answer and answer.status == HTTPStatus.TOO_MANY_REQUESTS):
                 raise Unreachable(_what(method, path, answer))
             pause_s = _pause_before(attempt, answer)
-            if self._patience_s is not None and time.monotonic() + pause_s > started + self._patience_s:
+            held_back = answer is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS
+            if (
+                self._patience_s is not None
+                and not held_back  # how long that lasts is for the server to say
+                and time.monotonic() + pause_s > started + self._patience_s
+            ):
                 raise Unreachable(_what(method, path, answer))
             log.warning("%s; trying again in %.0f s", _what(method, path, answer), pause_s)
             await self._pause(pause_s)

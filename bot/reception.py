@@ -2,6 +2,8 @@
 
 import logging
 
+from sqlalchemy.exc import DBAPIError
+
 from bot.metrics import Metrics
 from bot.trust import Trust
 from bot.workers import describe
@@ -44,6 +46,9 @@ class Reception:
         try:
             async with self._storage.unit() as uow:
                 await receive(Office(uow, self._region), room, message)
+        except (DBAPIError, OSError):
+            # The database is not well: nothing is wrong with the message, and it waits.
+            raise
         except Exception as fault:
             if self._tries(message.event_id) < TRIES:
                 raise
@@ -72,7 +77,7 @@ def _message(received: Received, proof: Proof) -> Message:
     said = received.said
     return Message(
         event_id=received.event_id,
-        position=received.position,
+        position=received.position if said.stood_at is None else said.stood_at,
         sender=received.sender,
         kind=said.kind,
         body=said.body,

@@ -20,6 +20,10 @@ from storage.rooms import Room
 
 log = logging.getLogger(__name__)
 
+FAREWELL_MS = 60_000
+"""How long a room that closes waits for its last card to go out."""
+_LOOK_AGAIN_S = 5.0
+
 _POWER_LEVELS = {
     "users_default": 0, "events_default": 0, "state_default": 100, "events": {},
     "ban": 100, "kick": 100, "invite": 100, "redact": 100, "notifications": {"room": 100},
@@ -44,7 +48,8 @@ class Reconciler:
         """One step for the room with our id `room_id`; a Workers step."""
         async with self._storage.reading() as uow:
             room = await uow.rooms.get(room_id)
-            unsent = room is not None and room.state == "closing" and await uow.outbox.pending_in(room_id)
+            unsent = await uow.outbox.oldest_pending(room_id)
+            waited_ms = int(uow.now.timestamp() * 1000) - unsent if unsent is not None else 0
         if room is None or room.state == "closed":
             return None
         if room.state == "wanted":
@@ -58,11 +63,10 @@ class Reconciler:
             # Never made, and not wanted any more.
             await self._closed(room_id)
             return None
-        live = await look(self._http, room.matrix_id, self._own_user)
         if room.state == "closing":
-            # The last card goes out first; delivery wakes this room again.
-            return None if unsent else await self._close(room, room.matrix_id, live)
-        return await self._members(room, room.matrix_id, live)
+            # The last card goes out first, if that can be.
+            return await self._close(room, room.matrix_id, patient=unsent is not None and waited_ms < FAREWELL_MS)
+        return await self._members(room, room.matrix_id, await look(self._http, room.matrix_id, self._own_user))
 
     async def _create(self, room: Room) -> Room | None:
         """The room as it was made just now, with whom to invite; None if it has to be looked at, or made anew."""
@@ -77,6 +81,9 @@ class Reconciler:
                 raise
             # It may have been made, and the answer lost: createRoom has no transaction id, the alias serves as one.
             fresh, matrix_id = False, await self._adopt(room)
+            if not matrix_id and isinstance(fault, Unreachable):
+                # It was not made: again, but not at once.
+                raise
             if not matrix_id:
                 return None
         async with self._storage.unit() as uow:
@@ -142,19 +149,23 @@ class Reconciler:
         if news:
             await self._saw(room, news)
             return 0
+        for guest in sorted((live.present - room.wanted) & set(known)):
+            await self._act(matrix_id, "kick", guest)
+            async with self._storage.unit() as uow:
+                await uow.rooms.removed(room.id, guest)
         await self._invite(room)
-        for stranger in live.present - room.wanted:
-            if stranger in known:
-                await self._act(matrix_id, "kick", stranger)
-                await self._saw(room, {stranger: "leave"})
         await self._pin(room, matrix_id, live)
         return None
 
     async def _invite(self, room: Room) -> None:
         guests = [who.user_id for who in room.members if who.to_invite]
         if guests and room.matrix_id is not None:
-            await asyncio.gather(*(self._act(room.matrix_id, "invite", user_id) for user_id in guests))
-            await self._saw(room, dict.fromkeys(guests, "invite"))
+            invitations = (self._act(room.matrix_id, "invite", user_id) for user_id in guests)
+            outcomes = dict(zip(guests, await asyncio.gather(*invitations, return_exceptions=True), strict=True))
+            await self._saw(room, {guest: "invite" for guest, fault in outcomes.items() if fault is None})
+            for fault in outcomes.values():
+                if fault is not None:
+                    raise fault
 
     async def _saw(self, room: Room, memberships: dict[str, str]) -> None:
         async with self._storage.unit() as uow:
@@ -171,10 +182,20 @@ class Reconciler:
             path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/state/m.room.pinned_events"
             await self._http.request("PUT", path, body={"pinned": [latest[0]]})
 
-    async def _close(self, room: Room, matrix_id: str, live: LiveRoom) -> float | None:
-        """Remove everybody, empty what was written, by whomever, and go."""
-        for stranger in live.present:
-            await self._act(matrix_id, "kick", stranger)
+    async def _close(self, room: Room, matrix_id: str, *, patient: bool) -> float | None:
+        """Remove everybody, empty what was written, by whomever, and go; if `patient` after the last card."""
+        try:
+            live = await look(self._http, matrix_id, self._own_user)
+        except MatrixError as fault:
+            if fault.errcode != "M_FORBIDDEN":
+                raise
+            # Left already, before that could be written down.
+            await self._closed(room.id)
+            return None
+        if patient and not live.present - {who.user_id for who in room.members}:
+            return _LOOK_AGAIN_S
+        for guest in sorted(live.present):
+            await self._act(matrix_id, "kick", guest)
         await empty(self._http, matrix_id)
         await self._leave(matrix_id)
         await self._closed(room.id)
@@ -183,6 +204,7 @@ class Reconciler:
 
     async def _closed(self, room_id: str) -> None:
         async with self._storage.unit() as uow:
+            await uow.outbox.cancel(room_id)
             await uow.rooms.closed(room_id)
 
     async def _act(self, matrix_id: str, verb: str, user_id: str) -> None:

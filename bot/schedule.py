@@ -6,6 +6,7 @@ with an alarm.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -52,6 +53,7 @@ class Schedule:
         self._metrics = metrics
         self._scheduler = AsyncIOScheduler(timezone=ZoneInfo("UTC"))
         self._ticking = asyncio.Lock()
+        self.after_tick: Callable[[], Awaitable[None]] | None = None
 
     def start(self) -> None:
         """Tick every minute from now on."""
@@ -99,6 +101,8 @@ class Schedule:
         self._metrics.due_done.inc(done)
         self._metrics.raise_alarm("due_work", on=False)
         self._metrics.raise_alarm("scrub", on=not await self._storage.scrub())
+        if self.after_tick is not None:
+            await self.after_tick()
         return True
 
     def _look_again(self) -> None:

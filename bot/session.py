@@ -5,8 +5,10 @@ import logging
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from bot.crypto import Machine, RoomKey
-from bot.http import Homeserver, LoggedOut, MatrixError, quote
+from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, quote
 from bot.identities import Identities
 from bot.metrics import Metrics
 from bot.sync import Batch, batches
@@ -23,6 +25,7 @@ from storage.unit import UnitOfWork
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_S = 60.0
+_DECLINED_WITHIN_S = 20.0
 
 
 class Session:
@@ -41,6 +44,7 @@ class Session:
         self._metrics = metrics
         self.first_sync = asyncio.Event()
         self._took_one = False
+        self._declining: set[asyncio.Task[None]] = set()
         self.after_batch: Callable[[], None] = lambda: None
         self.wake_reception: Callable[[str], None] = lambda _matrix_id: None
 
@@ -83,7 +87,7 @@ class Session:
         for matrix_id in rooms:
             self.wake_reception(matrix_id)
         for matrix_id in batch.invites:
-            await self._decline(matrix_id)
+            self._decline(matrix_id)
 
     async def _store(self, uow: UnitOfWork, batch: Batch) -> set[str]:
         """The batch, as rows; the Matrix ids of the rooms in which there is something to handle."""
@@ -123,16 +127,24 @@ class Session:
             if event is None or event.session_id is not None:
                 continue
             position += 1
-            await uow.inbox.readable(waiting.event_id, position, _said(event))
+            # It is handled after what was said meanwhile, but it was said before: no card since then was in sight.
+            said = msgspec.structs.replace(_said(event), stood_at=waiting.position)
+            await uow.inbox.readable(waiting.event_id, position, said)
             rooms.add(waiting.matrix_room)
         return position
 
-    async def _decline(self, matrix_id: str) -> None:
-        """We make our own rooms; invitations to others are declined."""
+    def _decline(self, matrix_id: str) -> None:
+        """We make our own rooms; invitations to others are declined, beside the long poll: it may take a while."""
+        task = asyncio.create_task(self._try_to_decline(matrix_id), name="decline")
+        self._declining.add(task)
+        task.add_done_callback(self._declining.discard)
+
+    async def _try_to_decline(self, matrix_id: str) -> None:
+        path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/leave"
         try:
-            await self._http.request("POST", f"/_matrix/client/v3/rooms/{quote(matrix_id)}/leave", body={})
-        except MatrixError as fault:
-            log.info("an invitation could not be declined: %s", fault.errcode)
+            await self._http.request("POST", path, body={}, timeout_s=_DECLINED_WITHIN_S, safe=False)
+        except (MatrixError, Unreachable, LoggedOut) as fault:
+            log.info("an invitation could not be declined: %s", type(fault).__name__)
 
 
 def _said(event: TimelineEvent) -> Said:

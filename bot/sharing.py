@@ -65,6 +65,10 @@ class Sharing:
             messages = self._messages(begun, "m.dummy", {})
         await self._send(http, messages)
 
+    def readers(self, room_id: str) -> int:
+        """How many devices have the key to what is said in a room now."""
+        return len(self._shared_with.get(room_id, ()))
+
     def forget_room(self, room_id: str) -> None:
         self._olm.outbound_group_sessions.pop(room_id, None)
         self._shared_with.pop(room_id, None)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from peewee import PeeweeException  # type: ignore[import-untyped]  # ships no types
+
 from bot.crypto import Machine, NoKey, Plain, Undecryptable
 
 log = logging.getLogger(__name__)
@@ -56,7 +58,32 @@ class TimelineEvent:
 
 
 def read_event(machine: Machine, own_user: str, room_id: str, raw: Mapping[str, Any]) -> TimelineEvent | None:
-    """What a room event says; None for state, redacted events and kinds that mean nothing to us."""
+    """What a room event says; None for state, redacted events and kinds that mean nothing to us.
+
+    Whatever somebody put into it, this does not raise: one event must never keep the others from being read.
+
+    Raises:
+        PeeweeException: the crypto store failed; the event must be read again.
+    """
+    try:
+        return _read_event(machine, own_user, room_id, raw)
+    except PeeweeException:
+        raise
+    except Exception as fault:  # noqa: BLE001 (each event is guarded by itself)
+        log.warning("a room event could not be read: %s", type(fault).__name__)
+        if raw.get("sender") == own_user:
+            return None
+        return TimelineEvent(
+            room_id=room_id,
+            event_id=str(raw.get("event_id")),
+            sender=str(raw.get("sender")),
+            sent_ms=_number(raw.get("origin_server_ts")),
+            kind="undecryptable",
+            raw={},
+        )
+
+
+def _read_event(machine: Machine, own_user: str, room_id: str, raw: Mapping[str, Any]) -> TimelineEvent | None:
     content, unsigned = _object(raw.get("content")), _object(raw.get("unsigned"))
     if "state_key" in raw or not content:  # redaction leaves nothing of what we read
         return None
@@ -123,7 +150,7 @@ def _to_keep(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kind(plain: Plain) -> Kind:
-    return _MESSAGES.get(plain.content.get("msgtype"), "other") if plain.type == "m.room.message" else "other"
+    return _MESSAGES.get(_text(plain.content.get("msgtype")), "other") if plain.type == "m.room.message" else "other"
 
 
 def _said(content: Mapping[str, Any], outer_relation: Mapping[str, Any]) -> dict[str, Any]:

@@ -142,10 +142,10 @@ async def arrived(office: Office, number: int, user_id: str) -> None:
         ref=joined.ref,
         participants=[contact_of(person) for person in people],
     )
-    if pending is None:
-        await office.post(room.id, shown, language, delay_ms=delay_ms)
-    else:
-        await office.repost(pending, shown, language, delay_ms=delay_ms)
+    if pending is not None:
+        # A card of its own, not another text in that one, which may be on its way already.
+        await uow.outbox.withdraw(pending)
+    await office.post(room.id, shown, language, delay_ms=delay_ms)
 
 
 async def leave(office: Office, signal: Signal, *, at_once: bool) -> None:

@@ -27,6 +27,7 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
         await office.tell(signal.owner, card(follows.tell, line(follows.tell, ref=signal.ref), ref=signal.ref))
     if follows.to is State.ERASED:
         await uow.signals.erase(signal)
+        await uow.outbox.drop_personal((await uow.rooms.desk(signal.owner)).id)
         return None
     ended_on = signal.ended_on
     if follows.to is State.INACTIVE and ended_on is None:

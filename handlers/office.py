@@ -30,10 +30,6 @@ class Office:
             room_id, card.kind, render(card, language, re), delay_ms=delay_ms, lifetime_ms=lifetime
         )
 
-    async def repost(self, card_id: str, card: Card, language: str, *, delay_ms: int = 0) -> None:
-        """Say something else in a card that has not gone out yet."""
-        await self.uow.outbox.replace(card_id, render(card, language), delay_ms=delay_ms)
-
     async def tell(self, user_id: str, card: Card) -> str:
         """Put a card on somebody's desk, in their language."""
         person = await self.uow.people.get(user_id)
@@ -75,7 +71,7 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What somebody said in one of our rooms; `position` is its place in the timeline."""
+    """What somebody said in one of our rooms; `position` is its place in the timeline, wherever it is handled."""
 
     event_id: str
     position: int

@@ -11,8 +11,8 @@ from domain.references import parse_reference
 from handlers.cards import card, error
 from handlers.command import BadValue, Command, Parameter, Who
 from handlers.desk import open_desk
-from handlers.dialogue import ask_again
-from handlers.introductions import step_out
+from handlers.dialogue import ask_again, propose
+from handlers.introductions import contact_line, step_out
 from handlers.matching import match
 from handlers.office import Office, Talk
 from handlers.words import line
@@ -64,11 +64,29 @@ async def add_professional(talk: Talk, given: Mapping[str, Any]) -> None:
         await ask_again(talk, "professional_add", "organisation", error("not_found", hint, field="organisation"))
         return
     known = await uow.people.get(given["user_id"])
-    standing = known.professional if known and known.professional != "none" else "active"
-    admitted = Person(
+    admitted = _as_admitted(talk, given, organisation, known)
+    if known is None or known.professional == "none" or known == admitted:
+        await _admit(talk, admitted)
+        return
+    # A slip in the address would give somebody else's details to whom it reaches.
+    asked = line("professional.known", old=contact_line(known), new=contact_line(admitted))
+    await propose(talk, "professional_add", card("professional.known", asked))
+
+
+async def change_professional(talk: Talk, given: Mapping[str, Any]) -> None:
+    """After ja: other details for a professional who takes part already."""
+    organisation = await _organisation(talk, given["organisation"])
+    known = await talk.uow.people.get(given["user_id"])
+    await _admit(talk, _as_admitted(talk, given, organisation, known))
+
+
+def _as_admitted(
+    talk: Talk, given: Mapping[str, Any], organisation: Organisation | None, known: Person | None
+) -> Person:
+    return Person(
         user_id=given["user_id"],
         coordinator=known.coordinator if known else False,
-        professional=standing,
+        professional=known.professional if known and known.professional != "none" else "active",
         language=known.language if known else talk.region.language,
         organisation=organisation,
         full_name=given["full_name"],
@@ -76,6 +94,10 @@ async def add_professional(talk: Talk, given: Mapping[str, Any]) -> None:
         email=given["email"],
         phone=given["phone"],
     )
+
+
+async def _admit(talk: Talk, admitted: Person) -> None:
+    uow = talk.uow
     await uow.people.save_professional(admitted)
     await uow.audit.write(talk.person.user_id, "professional.added")
     await talk.answer(
@@ -185,6 +207,7 @@ COMMANDS = (
             Parameter("phone", _matching(_PHONE)),
         ),
         act=add_professional,
+        confirmed=change_professional,
     ),
     Command(
         name="professional_suspend",

@@ -48,8 +48,7 @@ async def _at_desk(office: Office, room: Room, message: Message) -> None:
     talk = Talk(office, person, message, room.id)
     if message.kind == "reaction":
         await react(talk)
-        return
-    if message.kind != "notice":
+    elif message.kind != "notice":
         await _refuse_or_converse(talk)
     await office.uow.outbox.redact(room.id, message.event_id)
 

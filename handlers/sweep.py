@@ -4,6 +4,7 @@ Each step asks what is due now, does it in units of work of its own, and may run
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from domain.life import due, next_look, plan
 from domain.region import Region
@@ -21,22 +22,53 @@ ALL = 1_000_000
 KEY_PATIENCE_MS = 30 * 60_000
 """How long a message waits for its key before its sender is asked to repeat it."""
 MAIL_KEPT_MS = 90 * 24 * 3_600_000
-"""How long the ids of events are kept; the server never gives one again that is so old."""
+"""How long the ids of what was sent are kept."""
 _HEAD_OF_AUDIT = "audit.head"
 
 Step = Callable[[Office, int], Awaitable[int]]
 
 
 async def run_due(storage: Storage, region: Region) -> int:
-    """Do all that is due; how much it was."""
-    done = 0
+    """Do all that is due; how much it was.
+
+    A step that fails does not keep the others from being done, nor one signal the other signals. The first fault is
+    raised in the end: what failed is due still, and is tried again at the next tick.
+    """
+    done, faults = 0, []
     for step in STEPS:
-        while True:
+        try:
+            done += await _run(storage, region, step)
+        except Exception as fault:  # noqa: BLE001 (raised below)
+            faults.append(fault)
+            if step is signals:
+                done += await _one_by_one(storage, region)
+    if faults:
+        raise faults[0]
+    return done
+
+
+async def _run(storage: Storage, region: Region, step: Step) -> int:
+    done = 0
+    while True:
+        async with storage.unit() as uow:
+            met = await step(Office(uow, region), BATCH)
+        done += met
+        if met < BATCH:
+            return done
+
+
+async def _one_by_one(storage: Storage, region: Region) -> int:
+    """Each signal in a unit of work of its own: one of them is damaged, and the others are due all the same."""
+    done = 0
+    async with storage.reading() as uow:
+        numbers = await uow.signals.numbers_to_look_at(uow.today)
+    for number in numbers:
+        with suppress(Exception):  # the batch's own fault is raised, and names the part
             async with storage.unit() as uow:
-                met = await step(Office(uow, region), BATCH)
-            done += met
-            if met < BATCH:
-                break
+                signal = await uow.signals.get(number)
+                if signal is not None:
+                    await _look_at(Office(uow, region), signal)
+                    done += 1
     return done
 
 
@@ -76,8 +108,8 @@ async def introductions(office: Office, limit: int) -> int:
 
 
 async def cards(office: Office, limit: int) -> int:
-    """Cards with a child's data whose hour is over."""
-    return await office.uow.outbox.redact_lapsed(limit)
+    """Cards with a child's data whose hour is over: sent or not, they are readable no longer."""
+    return max(await office.uow.outbox.redact_lapsed(limit), await office.uow.outbox.drop_unsent(limit))
 
 
 async def questions(office: Office, _limit: int) -> int:
@@ -115,11 +147,8 @@ async def audit_head(office: Office, _limit: int) -> int:
 
 
 async def old_mail(office: Office, limit: int) -> int:
-    """What came in and went out long ago: only the ids were left of it."""
-    moment_ms = int(office.uow.now.timestamp() * 1000) - MAIL_KEPT_MS
-    return max(
-        await office.uow.inbox.forget_before(moment_ms, limit), await office.uow.outbox.forget_before(moment_ms, limit)
-    )
+    """What went out long ago: only the ids were left of it. Those of what came in stay: nothing is obeyed twice."""
+    return await office.uow.outbox.forget_before(int(office.uow.now.timestamp() * 1000) - MAIL_KEPT_MS, limit)
 
 
 STEPS: tuple[Step, ...] = (signals, introductions, cards, questions, lost_keys, audit_head, old_mail)

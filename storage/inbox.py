@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from storage.schema import inbox, progress
 from storage.session import REGION, Repository
@@ -20,7 +20,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `kind` is text, notice, other, plain (unencrypted), reaction or undecryptable; `raw` is the encrypted event while
     its key is missing; `sender_key` and `ed25519` are those of the Megolm session, `forwarded` if it came by a third
-    party.
+    party. `stood_at` is its place in the timeline, where its key came late and it is handled after later ones.
     """
 
     kind: str
@@ -32,6 +32,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ed25519: str | None = None
     forwarded: bool = False
     raw: dict[str, Any] | None = None
+    stood_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,16 +129,6 @@ class Inbox(Repository):
                 .values(state="done", sealed=None, session_id=None)
             )
         )
-
-    async def forget_before(self, moment_ms: int, limit: int) -> int:
-        """Drop the ids of what was handled by then; the server has long been told that we have them. How many."""
-        old = (
-            select(inbox.c.position)
-            .where(inbox.c.state == "done", inbox.c.received_at <= moment_ms)
-            .order_by(inbox.c.position)
-            .limit(limit)
-        )
-        return await self._s.run(delete(inbox).where(inbox.c.position.in_(old)))
 
     async def backlog(self) -> int:
         """How many events wait to be handled, or for their key."""

@@ -13,6 +13,7 @@ from sqlalchemy import Row, and_, delete, func, insert, or_, select, true, updat
 from storage.schema import outbox
 from storage.session import REGION, Repository
 
+_ALL = 1_000_000
 LOOKED_UP_LATER = frozenset({"welcome", "match.introduction"})
 """Kinds of which the latest is asked for, however old: see `Outbox.latest`."""
 
@@ -124,7 +125,7 @@ class Outbox(Repository):
         """Of the last card of a kind that was sent in a room: event id, and how many devices could read it."""
         row = await self._s.one(
             select(outbox.c.event_id, outbox.c.devices)
-            .where(outbox.c.room_id == room_id, outbox.c.kind == kind, outbox.c.state == "sent")
+            .where(outbox.c.room_id == room_id, outbox.c.kind == kind, outbox.c.event_id.is_not(None))
             .order_by(outbox.c.seq.desc())
             .limit(1)
         )
@@ -139,18 +140,16 @@ class Outbox(Repository):
         )
         return identity
 
-    async def pending_in(self, room_id: str) -> bool:
-        """Whether there is still something to be said in a room."""
-        waiting = select(outbox.c.id).where(outbox.c.room_id == room_id, outbox.c.state == "pending").limit(1)
-        return await self._s.value(waiting) is not None
+    async def oldest_pending(self, room_id: str) -> int | None:
+        """When what is still to be said in a room was posted, milliseconds; None: nothing is."""
+        waiting = select(func.min(outbox.c.posted_at)).where(outbox.c.room_id == room_id, outbox.c.state == "pending")
+        oldest: int | None = await self._s.value(waiting)
+        return oldest
 
-    async def replace(self, identity: str, content: dict[str, Any], *, delay_ms: int) -> None:
-        """Say something else, and at another time, in a card that has not gone out yet."""
-        content = content | {"wenk": {"v": 1, "id": identity} | content["wenk"]}
+    async def withdraw(self, identity: str) -> None:
+        """Do not send this any more; what is on its way already cannot be stopped."""
         await self._s.run(
-            update(outbox)
-            .where(outbox.c.id == identity, outbox.c.state == "pending")
-            .values(sealed=self._seal(identity, content), not_before=self._s.now_ms + delay_ms if delay_ms else 0)
+            update(outbox).where(outbox.c.id == identity, outbox.c.state == "pending").values(state="sent", sealed=None)
         )
 
     async def redact_lapsed(self, limit: int) -> int:
@@ -166,6 +165,25 @@ class Outbox(Repository):
             if row.event_id:
                 await self.redact(row.room_id, row.event_id)
         return len(rows)
+
+    async def drop_unsent(self, limit: int) -> int:
+        """Never send what nobody could read within its lifetime; how many. A child's data does not wait for ever."""
+        lapsed = (
+            select(outbox.c.seq)
+            .where(outbox.c.state == "pending", outbox.c.posted_at + outbox.c.lifetime_ms <= self._s.now_ms)
+            .limit(limit)
+        )
+        return await self._s.run(update(outbox).where(outbox.c.seq.in_(lapsed)).values(state="sent", sealed=None))
+
+    async def drop_personal(self, room_id: str) -> None:
+        """What a child's data was written into is emptied now, and not sent if it was not yet."""
+        personal = and_(outbox.c.room_id == room_id, outbox.c.lifetime_ms.is_not(None))
+        unsent = update(outbox).where(personal, outbox.c.state == "pending").values(state="sent", sealed=None)
+        await self._s.run(unsent)
+        await self._s.run(
+            update(outbox).where(personal, outbox.c.redact_at.is_not(None)).values(redact_at=self._s.now_ms)
+        )
+        await self.redact_lapsed(_ALL)
 
     async def lapsed(self) -> int:
         """How many cards there are whose time is up."""

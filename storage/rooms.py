@@ -124,6 +124,14 @@ class Rooms(Repository):
             self._s.rooms_to_settle.add(identity)
         return True
 
+    async def removed(self, identity: str, user_id: str) -> None:
+        """We took this person out. Who is wanted again by now is to be invited; nobody left of their own accord."""
+        self._s.rooms_to_wake.add(identity)
+        again = case((member.c.wanted, "none"), else_="leave")
+        await self._s.run(
+            update(member).where(member.c.room_id == identity, member.c.user_id == user_id).values(membership=again)
+        )
+
     async def created(self, identity: str, matrix_id: str) -> None:
         """The room exists on the server and was checked; whoever made it sees to its members."""
         self._s.rooms_to_wake.add(identity)

@@ -29,10 +29,10 @@ async def finish(work: Awaitable[T]) -> T:
             await asyncio.shield(task)
         except asyncio.CancelledError as again:
             cancelled = again
-    result = task.result()
     if cancelled:
-        raise cancelled
-    return result
+        # Also where the work failed: who is told to stop must not take that for a fault to be tried again.
+        raise cancelled from task.exception()
+    return task.result()
 
 
 class Session:

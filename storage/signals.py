@@ -144,6 +144,11 @@ class Signals(Repository):
         self._s.effects += 1
         await self._s.run(delete(signal).where(signal.c.id == which.id))
 
+    async def numbers_to_look_at(self, day: date) -> Sequence[int]:
+        """The same by number, unopened: also those that cannot be opened."""
+        rows = await self._s.all(select(signal.c.id).where(signal.c.look_on <= day).order_by(signal.c.look_on))
+        return [row.id for row in rows]
+
     async def to_look_at(self, day: date, limit: int) -> Sequence[Signal]:
         """The signals to look at on that day, oldest first."""
         rows = await self._s.all(

@@ -66,6 +66,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         ({"msgtype": "m.image", "body": "photo.jpg"}, "other", "photo.jpg"),
         ({"msgtype": "m.text", "body": 7}, "text", ""),
         ({"body": "no type"}, "other", "no type"),
+        ({"msgtype": [], "body": {"a": []}}, "other", ""),
+        ({"msgtype": {}, "body": "a", "m.relates_to": {"rel_type": [], "m.in_reply_to": []}}, "other", "a"),
     ],
 )
 async def test_encrypted_messages(desk: Desk, content: dict[str, Any], kind: str, body: str) -> None:

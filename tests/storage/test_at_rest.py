@@ -68,7 +68,6 @@ async def test_nothing_of_a_child_is_readable_on_its_way_through(archive: Archiv
         await uow.inbox.readable("$late", 3, Said(kind="text", body=TYPED))
         desk = await uow.rooms.desk(OWNER)
         card_id = await uow.outbox.post(desk.id, "signal.proposed", card, lifetime_ms=1)
-        await uow.outbox.replace(await uow.outbox.post(desk.id, "signal.proposed", card), card, delay_ms=0)
         await uow.questions.put(OWNER, "question", card_id, TYPED.encode())
     assert readable(await everything(archive.storage)) == set(), "outbox and question"
     async with archive.storage.unit() as uow:

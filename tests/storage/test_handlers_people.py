@@ -80,6 +80,7 @@ async def test_an_unknown_organisation_names_the_nearest(house: House) -> None:
 
 async def test_admitting_again_changes_the_details(house: House) -> None:
     await house.answer(ANNA, f"professional toevoegen {JOOST}; {DETAILS}")
+    assert (await house.answer(ANNA, "ja"))["kind"] == "professional.added"
     assert house.kinds(JOOST).count("welcome") == 1
     await house.place(FATIMA)
     await house.place(JOOST)
@@ -90,6 +91,7 @@ async def test_admitting_again_changes_the_details(house: House) -> None:
 async def test_admitting_again_does_not_restore(house: House) -> None:
     await house.answer(ANNA, f"professional schorsen {JOOST}")
     await house.answer(ANNA, f"professional toevoegen {JOOST}; {DETAILS}")
+    assert (await house.answer(ANNA, "ja"))["kind"] == "professional.added"
     assert (await house.answer(JOOST, SANNE))["code"] == "not_allowed"
 
 
@@ -211,3 +213,17 @@ async def test_a_region_speaks_its_language_and_each_desk_its_own(
         await house.place(JOOST)
         assert "involved" in house.cards[FATIMA][-1]["body"]
         assert {"nl": "betrokken", "en": "involved"}[language] in house.cards[JOOST][-1]["body"]
+
+
+async def test_details_of_somebody_who_takes_part_are_replaced_only_after_ja(house: House) -> None:
+    same = "De Wilgen; Fatima Bouali; begeleider; mail@example.nl; 0512 123456"
+    assert (await house.answer(ANNA, f"professional toevoegen {FATIMA}; {same}"))["kind"] == "professional.added"
+    asked = await house.answer(ANNA, f"professional toevoegen {FATIMA}; {DETAILS}")
+    assert asked["kind"] == "professional.known"
+    assert "Fatima Bouali" in asked["body"]
+    assert "Eva Smit" in asked["body"]
+    await house.answer(ANNA, "nee")
+    async with house.storage.reading() as uow:
+        kept = await uow.people.get(FATIMA)
+    assert kept is not None
+    assert kept.full_name == "Fatima Bouali"

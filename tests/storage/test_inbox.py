@@ -103,18 +103,6 @@ async def test_the_words_go_once_they_were_handled(archive: Archive) -> None:
     assert [tuple(row) for row in rows] == [("$said", None, None), ("$late", None, None)]
 
 
-async def test_old_ids_are_forgotten_but_nothing_that_waits(archive: Archive) -> None:
-    async with archive.storage.unit() as uow:
-        for position in (1, 2, 3):
-            await uow.inbox.add(position, f"${position}", ROOM, OWNER, WORDS, "session" if position == 3 else None)
-        await uow.inbox.done("$1")
-    moment = int(archive.now.timestamp() * 1000)
-    async with archive.storage.unit() as uow:
-        assert await uow.inbox.forget_before(moment - 1, 10) == 0
-        assert await uow.inbox.forget_before(moment, 10) == 1
-    assert [row.event_id for row in await archive.raw(select(inbox.c.event_id).order_by("position"))] == ["$2", "$3"]
-
-
 async def test_token_and_events_are_taken_in_together(archive: Archive) -> None:
     async with archive.storage.unit() as uow:
         assert await uow.inbox.progress() == (None, 0)

@@ -44,8 +44,8 @@ async def test_each_room_in_order_and_redactions_last(archive: Archive) -> None:
     async with archive.storage.unit() as uow:
         assert await uow.outbox.backlog() == 5
         assert await sent_in_order(uow, desk) == ["first", "reaction", "second", "redaction"]
-        assert not await uow.outbox.pending_in(desk)
-        assert await uow.outbox.pending_in(other)
+        assert await uow.outbox.oldest_pending(desk) is None
+        assert await uow.outbox.oldest_pending(other) is not None
         assert await sent_in_order(uow, other) == ["elsewhere"]
 
 
@@ -100,7 +100,7 @@ async def test_ids_are_random(archive: Archive) -> None:
 async def test_the_content_goes_once_it_is_sent_or_given_up(archive: Archive, how: str) -> None:
     desk = await archive.desk()
     async with archive.storage.unit() as uow:
-        identity = await uow.outbox.post(desk, "help", card())
+        await uow.outbox.post(desk, "help", card())
         await uow.outbox.react(desk, "$plain", "🔒")
     async with archive.storage.unit() as uow:
         if how == "cancelled":
@@ -112,24 +112,29 @@ async def test_the_content_goes_once_it_is_sent_or_given_up(archive: Archive, ho
         assert await uow.outbox.backlog() == 0
     rows = await archive.raw(select(outbox.c.sealed))
     assert [row.sealed for row in rows] == [None, None]
-    async with archive.storage.unit() as uow:
-        await uow.outbox.replace(identity, card(), delay_ms=0)
-    rows = await archive.raw(select(outbox.c.sealed))
-    assert [row.sealed for row in rows] == [None, None], "what is gone is not said again"
 
 
-async def test_a_card_that_waits_may_still_say_something_else(archive: Archive) -> None:
+async def test_a_card_that_waits_can_be_taken_back(archive: Archive) -> None:
     desk = await archive.desk()
     async with archive.storage.unit() as uow:
         identity = await uow.outbox.post(desk, "match.joined", card("match.joined"), delay_ms=1)
         assert await uow.outbox.pending_card(desk, "match.joined") == identity
-        await uow.outbox.replace(identity, card("match.joined", ref="M-000001"), delay_ms=MINUTE_MS)
-        letter = await next_in(uow, desk)
-        assert letter.content is not None
-        assert letter.content["wenk"] == {"v": 1, "id": identity, "kind": "match.joined", "ref": "M-000001"}
-        assert letter.not_before == int(archive.now.timestamp() * 1000) + MINUTE_MS
-        await uow.outbox.sent(identity, "$card")
-        assert await uow.outbox.pending_card(desk, "match.joined") is None
+        await uow.outbox.withdraw(identity)
+        assert await uow.outbox.next(desk) is None
+        assert await uow.outbox.latest(desk, "match.joined") is None
+    assert [row.sealed for row in await archive.raw(select(outbox.c.sealed))] == [None]
+
+
+async def test_a_child_s_data_does_not_wait_for_ever_to_be_sent(archive: Archive) -> None:
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        await uow.outbox.post(desk, "signal.list", card("signal.list"), lifetime_ms=MINUTE_MS)
+        lasting = await uow.outbox.post(desk, "signal.placed", card("signal.placed"))
+        assert await uow.outbox.drop_unsent(10) == 0
+    archive.now += timedelta(minutes=1)
+    async with archive.storage.unit() as uow:
+        assert await uow.outbox.drop_unsent(10) == 1
+        assert (await next_in(uow, desk)).id == lasting
 
 
 async def test_where_a_card_stands_is_known_once_it_was_seen(archive: Archive) -> None:
@@ -210,7 +215,7 @@ async def test_a_card_that_never_came_to_be_needs_no_redaction(archive: Archive)
     archive.now += timedelta(seconds=1)
     assert await lapse(archive) == 1
     async with archive.storage.reading() as uow:
-        assert not await uow.outbox.pending_in(desk)
+        assert await uow.outbox.oldest_pending(desk) is None
 
 
 async def test_old_letters_are_forgotten_but_nothing_that_is_still_needed(archive: Archive) -> None:

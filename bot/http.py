@@ -65,7 +65,12 @@ class _Answer:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether Matrix says no; a 404 without its code is some proxy's, while the homeserver restarts."""
+        """Whether the answer is no, for good: a redirection, which is not followed, or Matrix's own word.
+
+        A 404 without its code is some proxy's, while the homeserver restarts.
+        """
+        if self.status < HTTPStatus.BAD_REQUEST:
+            return True
         return self.status < HTTPStatus.INTERNAL_SERVER_ERROR and bool(self.errcode)
 
     @property

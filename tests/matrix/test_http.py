@@ -95,8 +95,15 @@ async def test_a_list_is_an_answer_too(scripted: Scripted, http: Homeserver) -> 
 
 @pytest.mark.parametrize(
     "fault",
-    [says(500), says(502), says(408), breaks, lambda _request: web.Response(text="<html>please log in</html>")],
-    ids=["500", "502", "408", "no answer", "no JSON"],
+    [
+        says(500),
+        says(502),
+        says(408),
+        breaks,
+        lambda _request: web.Response(text="<html>please log in</html>"),
+        lambda _request: web.Response(status=404, text="404 page not found"),
+    ],
+    ids=["500", "502", "408", "no answer", "no JSON", "a proxy's 404"],
 )
 async def test_faults_are_waited_out_ever_more_patiently(scripted: Scripted, http: Homeserver, fault: Answer) -> None:
     """FIELD-NOTES 8: nio sends 24 to 1,000 requests a second."""

@@ -64,6 +64,10 @@ class _Answer:
         return self.body if isinstance(self.body, dict) else {}
 
     @property
+    def is_success(self) -> bool:
+        return self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
     def is_refusal(self) -> bool:
         """Whether the answer is no, for good: a redirection, which is not followed, or Matrix's own word.
 
@@ -178,7 +182,7 @@ class Homeserver:
         for attempt in itertools.count():
             token = self.access_token if authenticated else None
             answer = await self._once(method, url, body, token, timeout_s)
-            if answer and answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            if answer and answer.is_success:
                 return answer.body
             if answer and token and answer.errcode == "M_UNKNOWN_TOKEN":
                 await self._log_in_again(token, soft=answer.detail.get("soft_logout") is True)
@@ -223,7 +227,7 @@ class Homeserver:
                 answer = _read(response.status, raw, response.headers.get("Retry-After"))
         except (aiohttp.ClientError, TimeoutError, OSError):
             answer = None
-        if answer is None or answer.status in _TRY_AGAIN or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if answer is None or answer.status in _TRY_AGAIN or not (answer.is_success or answer.is_refusal):
             self.errors += 1
         return answer
 

@@ -195,6 +195,12 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         sending.quiet_s = lambda: min(reception.quiet_s, rooms.quiet_s)
         schedule = Schedule(http, storage, region, metrics)
         session.after_batch = schedule.nudge
+
+        async def answered() -> None:
+            await reception.idle()
+            await delivery.idle()
+
+        session.answered = answered
         wenk = Wenk(
             storage, region, http, session, schedule, metrics, reception, delivery, rooms, config.web.address
         )  # fmt: skip

@@ -44,6 +44,8 @@ class Workers:
         self._woken: dict[str, asyncio.Event] = {}
         self._stopping = False
         self._in_hand = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._last_end = -math.inf
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -51,6 +53,11 @@ class Workers:
     def quiet_s(self) -> float:
         """How many seconds ago the last step ended; 0 while there is one in hand, or its turn to come."""
         return 0.0 if self._in_hand else time.monotonic() - self._last_end
+
+    async def idle(self) -> None:
+        """Wait until no step is in hand."""
+        await asyncio.sleep(0)  # who was woken just now begins
+        await self._idle.wait()
 
     def wake(self, key: str) -> None:
         """There may be something to do for this key."""
@@ -83,6 +90,7 @@ class Workers:
             while not self._stopping:
                 woken.clear()
                 self._in_hand += 1
+                self._idle.clear()
                 try:
                     async with self._slots:
                         pause = await self._step(key)
@@ -99,6 +107,8 @@ class Workers:
                 finally:
                     self._in_hand -= 1
                     self._last_end = time.monotonic()
+                    if not self._in_hand:
+                        self._idle.set()
                 if pause is None and not woken.is_set():
                     return
                 if pause:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from bench.cast import Player, ask
+from bench.cast import Player, ask, calm
 from bench.figures import Figure, Sample
 
 LIMIT = 1.25
@@ -28,6 +28,7 @@ async def measure(player: Player, a_child: Callable[[], str], step: Callable[[],
 
 
 async def _echo(player: Player, text: str, took: list[float]) -> None:
+    await calm()
     begun, own = time.perf_counter(), player.person.user_id
     await player.person.say(player.echo, text)
     await player.person.wait_for(lambda card: card.body == text and card.sender != own)
@@ -35,6 +36,7 @@ async def _echo(player: Player, text: str, took: list[float]) -> None:
 
 
 async def _command(player: Player, text: str, took: list[float]) -> None:
+    await calm()
     begun = time.perf_counter()
     answer = await ask(player.person, player.desk, text)
     took.append(1000 * (time.perf_counter() - begun))

@@ -22,6 +22,7 @@ ENCRYPTED: Final = {
 }
 _PATIENCE_S: Final = 120.0
 _POLL_S: Final = 0.05
+_CALM_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,11 @@ class Cast:
         if await process.stdout.readline() != b"ready\n":
             raise RuntimeError("the echo bot did not start; see echo.log")
         self.echo_pid = process.pid
+
+
+async def calm() -> None:
+    """Let the homeserver finish what the measurement before left behind: long polls that end, caches to fill."""
+    await asyncio.sleep(_CALM_S)
 
 
 async def ask(person: Person, room_id: str, text: str) -> Card:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from bench.cast import Cast, Player, ask, make_room
+from bench.cast import Cast, Player, ask, calm, make_room
 from bench.figures import Figure, Sample
 from bot.demo.person import Card, Person
 
@@ -18,11 +18,13 @@ async def measure(
     wenk, bare = [], []
     one, other = pair
     for number in range(ROUNDS):
+        await calm()
         bare.append(await _by_hand(host, (one.person, other.person), f"a message {number}"))
         child = a_child()
         await _place(one, child)
         await ask(other.person, other.desk, f"signaal {child}")
         await cast.settled()
+        await calm()
         wenk.append(await _introduced(one, other))
         await cast.settled()
         step()

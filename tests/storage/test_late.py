@@ -57,3 +57,15 @@ async def test_a_damaged_signal_keeps_no_other_from_ending(house: House) -> None
     async with house.storage.unit() as uow:
         rows = await uow._session.all(outbox.select().where(outbox.c.redact_at.is_not(None)))
     assert not rows, "cards with a child's data are redacted all the same"
+
+
+async def test_an_edited_message_is_not_obeyed(house: House) -> None:
+    async with house.storage.unit() as uow:
+        desk = await uow.rooms.desk(FATIMA)
+        edit = Message(
+            event_id="$edit", position=1, sender=FATIMA, kind="text", body=SANNE, proof=Proof.PROVEN, replaces=True
+        )
+        await receive(Office(uow, house.region), desk, edit)
+    (answer,) = await house.deliver()
+    assert (answer["wenk"]["kind"], answer["wenk"]["re"]) == ("error", "$edit")
+    assert "$edit" in house.redacted

@@ -185,10 +185,6 @@ class Outbox(Repository):
         )
         await self.redact_lapsed(_ALL)
 
-    async def lapsed(self) -> int:
-        """How many cards there are whose time is up."""
-        return int(await self._s.value(select(func.count()).where(outbox.c.redact_at <= self._s.now_ms)))
-
     async def forget_before(self, moment_ms: int, limit: int) -> int:
         """Drop what was sent and done with by then, the oldest first; how many. What is looked up later stays."""
         done = outbox.c.redact_at.is_(None) & outbox.c.kind.not_in(LOOKED_UP_LATER)

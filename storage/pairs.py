@@ -1,7 +1,5 @@
 """What was decided about pairs of signals, and who was told of whom."""
 
-from collections.abc import Iterable
-
 from sqlalchemy import insert, or_, select
 
 from domain.introducing import Pairing
@@ -36,12 +34,3 @@ class Pairs(Repository):
         query = select(disclosure.c.told).where(disclosure.c.signal_id == which.id)
         rows = await self._s.all(query.where(disclosure.c.how == how) if how else query)
         return {row.told for row in rows}
-
-    async def learned(self, person: str, among: Iterable[int]) -> bool:
-        """Whether this person was told of any of these signals."""
-        return (
-            await self._s.value(
-                select(disclosure.c.id).where(disclosure.c.told == person, disclosure.c.signal_id.in_(among)).limit(1)
-            )
-            is not None
-        )

@@ -25,7 +25,7 @@ from handlers.office import Talk
 from handlers.words import Line, line
 from storage.signals import Signal
 
-PAGE = 20
+PAGE = 15
 """Signals per list: a card must stay well within what one Matrix event may hold (64 KiB)."""
 _FAMILY = "family"
 _PAGE = re.compile("0*[1-9][0-9]{0,3}", re.ASCII)

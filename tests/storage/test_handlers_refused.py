@@ -87,9 +87,10 @@ async def test_a_message_without_its_key_is_asked_for_again(house: House) -> Non
     assert (answer["kind"], answer["code"]) == ("error", "unavailable")
 
 
-async def test_reactions_stay(house: House) -> None:
-    await house.say(FATIMA, "✅", kind="reaction", target="$out1")
-    assert house.last_event not in house.redacted
+async def test_reactions_are_emptied_too_and_not_answered(house: House) -> None:
+    """They are cleartext, and anything can be written in one."""
+    assert await house.say(FATIMA, "✅", kind="reaction", target="$out1") == []
+    assert house.last_event in house.redacted
 
 
 async def test_who_is_not_the_owner_is_not_heard_at_a_desk(house: House) -> None:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from domain.region import Region
 from handlers.office import Office
 from handlers.people import admit_coordinators
 from storage.database import Storage
+from storage.journal import Journal
 from storage.keys import Keys
 from storage.vault import Vault
 
@@ -164,13 +166,15 @@ class Wenk:
 
 @asynccontextmanager
 async def compose(config: Config) -> AsyncIterator[Wenk]:
-    """All parts, wired; raises the fault of what is missing: KeysFault, SessionFault, DatabaseFault, AlreadyRunning."""
+    """All parts, wired; raises the fault of what is missing: KeysFault, SessionFault, JournalFault ..."""
     async with AsyncExitStack() as stack:
         stack.enter_context(only_one(config.storage.data_dir))
         keys = Keys.load(config.storage.keys_file)
         account = Account.load(session_file(config))
-        storage = await Storage.open(config.storage.url, Vault(keys))
+        journal = Journal.open(config.storage.journal_file)
+        storage = await Storage.open(config.storage.url, Vault(keys), journal=journal)
         stack.push_async_callback(storage.close)
+        await storage.settle_journal()
         # Who waits for a silent server goes on with something else; Workers and Session come back to it.
         http = Homeserver(config.matrix.homeserver, account.access_token, patience_s=_PATIENCE_S)
         stack.push_async_callback(http.close)
@@ -193,7 +197,7 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         rooms = Workers("rooms", making.step, fatal=(LoggedOut,), on_fault=fault)
         sending.wake_reconciler = rooms.wake
         sending.quiet_s = lambda: min(reception.quiet_s, rooms.quiet_s)
-        schedule = Schedule(http, storage, region, metrics)
+        schedule = Schedule(http, storage, region, metrics, timedelta(days=config.storage.backup_days))
         session.after_batch = schedule.nudge
 
         async def answered() -> None:

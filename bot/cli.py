@@ -22,12 +22,13 @@ from bot.login import SessionFault
 from bot.olm import StoreInUse, StoreSealed
 from handlers.sweep import count_due
 from storage.database import DatabaseFault, Storage
+from storage.journal import JournalFault
 from storage.keys import Keys, KeysFault
 from storage.vault import Vault
 
 FAULTS = (
-    AdminFault, AlreadyRunning, ConfigFault, DBAPIError, DatabaseFault, ForeignIdentity, KeysFault, LoggedOut,
-    MatrixError, OSError, SessionFault, SignatureRefused, StoreInUse, StoreSealed, Unreachable,
+    AdminFault, AlreadyRunning, ConfigFault, DBAPIError, DatabaseFault, ForeignIdentity, JournalFault, KeysFault,
+    LoggedOut, MatrixError, OSError, SessionFault, SignatureRefused, StoreInUse, StoreSealed, Unreachable,
 )  # fmt: skip
 """What an administrator can do something about: one line, no trace."""
 EXIT_FAULT = 1

@@ -38,11 +38,13 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """Where things are kept."""
+    """Where things are kept, and for how many days backups are."""
 
     url: str
     data_dir: Path
     keys_file: Path
+    journal_file: Path = Path("data/erased.journal")
+    backup_days: int = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,9 @@ def _section(table: dict[str, Any], name: str, shape: type[T], here: Path) -> T:
     if not isinstance(table.get(name), dict):
         msg = f"the section [{name}] is missing: see config.example.toml"
         raise ConfigFault(msg)
-    given: dict[str, Any] = dict(table[name])
+    # A path that is left out counts from the folder of the file as well.
+    paths = {field.name: str(field.default) for field in fields(shape) if isinstance(field.default, Path)}  # type: ignore[arg-type]  # all are dataclasses
+    given: dict[str, Any] = paths | table[name]
     _refuse_unknown(name, given, [field.name for field in fields(shape)])  # type: ignore[arg-type]  # all are dataclasses
     for key, value in given.items():
         if key.endswith(("_file", "_dir")) and isinstance(value, str):
@@ -135,6 +139,7 @@ def _check(config: Config) -> None:
         "[storage] url must begin with sqlite+aiosqlite:/// or postgresql+psycopg://",
         config.storage.url.startswith(_DATABASES),
     )
+    _demand("[storage] backup_days must be 1 or more", config.storage.backup_days >= 1)
     for name in _COUNTS:
         _demand(f"[region] {name} must be 1 or more", getattr(region, name) >= 1)
     for name, most in _LAW.items():

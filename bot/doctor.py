@@ -17,6 +17,7 @@ from bot.init import OTHER_KEYS
 from bot.login import Account, SessionFault
 from storage.audit import BrokenChain
 from storage.database import DatabaseFault, Storage
+from storage.journal import Journal, JournalFault
 from storage.keys import Keys, KeysFault
 from storage.vault import Vault
 
@@ -64,7 +65,7 @@ async def _examine(patient: _Patient) -> int:
             what_to_do = "does it run, and is matrix.homeserver its address? The rest was not looked at"
             _show("✗", "red", f"{name}: {fault}; {what_to_do}")
             return problems + 1
-        except (Problem, DatabaseFault, AdminFault, MatrixError, LoggedOut) as fault:
+        except (Problem, DatabaseFault, JournalFault, AdminFault, MatrixError, LoggedOut) as fault:
             _show("✗", "red", f"{name}: {fault}")
             problems += 1
     return problems
@@ -89,6 +90,21 @@ async def _database(patient: _Patient) -> str:
     finally:
         await storage.close()
     return f"up to date; the audit log is whole ({rows} lines)"
+
+
+async def _journal(patient: _Patient) -> str:
+    vault = Vault(Keys.load(patient.config.storage.keys_file))
+    storage = await Storage.open(patient.config.storage.url, vault)
+    try:
+        # The database first: a running bot writes the journal first.
+        async with storage.reading() as uow:
+            mark = await uow.journaled.mark()
+    finally:
+        await storage.close()
+    if mark is None:
+        raise Problem("the database knows none: run `wenk init`, which begins one")
+    Journal.open(patient.config.storage.journal_file).since(mark)
+    return "there, and not behind the database"
 
 
 async def _homeserver(patient: _Patient) -> str:
@@ -134,6 +150,7 @@ async def _rate_limits(patient: _Patient) -> str:
 
 CHECKS: tuple[tuple[str, Callable[[_Patient], Awaitable[str]]], ...] = (
     ("database", _database),
+    ("journal of erasures", _journal),
     ("homeserver", _homeserver),
     ("clock", _clock),
     ("own signature", _own_identity),

@@ -17,7 +17,9 @@ from bot.login import Account, SessionFault, log_in
 from bot.olm import store_file
 from storage.audit import BrokenChain
 from storage.database import Storage
+from storage.journal import Journal, JournalFault
 from storage.keys import Keys, KeysFault
+from storage.unit import UnitOfWork
 from storage.vault import Vault
 
 Say = Callable[[str], None]
@@ -52,6 +54,7 @@ async def _keys_and_database(config: Config, say: Say) -> Keys:
         async with storage.unit() as uow:
             await uow.audit.verify()
             await uow.people.ensure_region(config.region.name)
+            await _journal(config, uow, say)
     except BrokenChain as fault:
         if fault.seq == 1:
             raise KeysFault(OTHER_KEYS) from None
@@ -66,6 +69,28 @@ async def _keys_and_database(config: Config, say: Say) -> Keys:
     say("keys: there already" if found else f"keys: made, in {path}; back them up apart from the database")
     say("database: up to date")
     return keys
+
+
+async def _journal(config: Config, uow: UnitOfWork, say: Say) -> None:
+    """The journal of erasures belongs to the database: one that knows of other erasures is not taken for its own."""
+    path, mark = config.storage.journal_file, await uow.journaled.mark()
+    if not path.exists():
+        await uow.journaled.reached(Journal.create(path).mark)
+        if mark is None:
+            say(f"journal of erasures: begun, in {path}; keep it on another disk than the database, or copy it there")
+        else:
+            say(f"journal of erasures: ALARM: {path} was gone; a new one is begun. No backup made before now can be")
+            say("restored any more, for nobody knows what was erased since: make one now, and destroy the others")
+        return
+    journal = Journal.open(path)
+    if mark is not None:
+        journal.since(mark)
+    elif journal.mark.seq == 0:
+        await uow.journaled.reached(journal.mark)
+    else:
+        msg = f"{path} is the journal of another database: `wenk restore` brings that back; else move the journal away"
+        raise JournalFault(msg)
+    say("journal of erasures: there already")
 
 
 async def _publish_device(config: Config, keys: Keys, http: Homeserver, say: Say) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from bot.http import Homeserver
-from storage.keys import write_durably
+from storage.durable import write_durably
 
 log = logging.getLogger(__name__)
 

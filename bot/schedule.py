@@ -46,11 +46,14 @@ class EveryMinute(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no 
 class Schedule:
     """Ticks, and does what is due."""
 
-    def __init__(self, http: Homeserver, storage: Storage, region: Region, metrics: Metrics) -> None:
+    def __init__(
+        self, http: Homeserver, storage: Storage, region: Region, metrics: Metrics, backups_kept: timedelta
+    ) -> None:
         self._http = http
         self._storage = storage
         self._region = region
         self._metrics = metrics
+        self._backups_kept = backups_kept
         self._scheduler = AsyncIOScheduler(timezone=ZoneInfo("UTC"))
         self._ticking = asyncio.Lock()
         self.after_tick: Callable[[], Awaitable[None]] | None = None
@@ -99,6 +102,7 @@ class Schedule:
         self._metrics.raise_alarm("clock", on=False)
         done = await run_due(self._storage, self._region)
         self._metrics.due_done.inc(done)
+        await self._storage.compact_journal(self._backups_kept)
         self._metrics.raise_alarm("due_work", on=False)
         self._metrics.raise_alarm("scrub", on=not await self._storage.scrub())
         if self.after_tick is not None:

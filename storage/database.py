@@ -7,7 +7,7 @@ take one advisory lock. Both make two professionals who signal at the same momen
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage import sqlite
+from storage.journal import Journal, JournalFault, Word
 from storage.session import finish
 from storage.unit import UnitOfWork
 from storage.vault import Vault
@@ -125,6 +126,10 @@ async def _bring_up_to_date(engine: AsyncEngine) -> None:
             await connection.run_sync(_migrate)
 
 
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
 class Storage:
     """The database of one bot process.
 
@@ -132,18 +137,23 @@ class Storage:
     goes out at once; `settle` with those whose members are not as they should be.
     """
 
-    def __init__(self, engine: AsyncEngine, vault: Vault, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, engine: AsyncEngine, vault: Vault, clock: Clock = system_clock, journal: Journal | None = None
+    ) -> None:
         self._engine = engine
         self._vault = vault
         self._clock = clock
+        self._journal = journal
         # BEGIN IMMEDIATE polls when it has to wait; among our own tasks a queue is fair and quick.
         self._writer = asyncio.Lock()
         self.wake: Wake = lambda _rooms: None
         self.settle: Wake = lambda _rooms: None
 
     @classmethod
-    async def open(cls, url: str, vault: Vault, clock: Clock = system_clock) -> "Storage":
-        """Open the database and bring it up to date; raises DatabaseFault."""
+    async def open(
+        cls, url: str, vault: Vault, clock: Clock = system_clock, journal: Journal | None = None
+    ) -> "Storage":
+        """Open the database and bring it up to date; raises DatabaseFault. Without a journal nothing can be erased."""
         engine = create_engine(url)
         try:
             await finish(_bring_up_to_date(engine))
@@ -154,7 +164,7 @@ class Storage:
         except BaseException:
             await engine.dispose()
             raise
-        return cls(engine, vault, clock)
+        return cls(engine, vault, clock, journal)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -177,9 +187,43 @@ class Storage:
             await finish(self._commit(connection, unit))
 
     async def _commit(self, connection: AsyncConnection, unit: UnitOfWork) -> None:
+        if unit.erased:
+            await self._write_down(await self._settle(unit), unit, "erased", unit.erased)
         await connection.commit()
         self.settle(frozenset(unit.rooms_to_settle))
         self.wake(frozenset(unit.rooms_to_wake))
+
+    async def settle_journal(self) -> None:
+        """To be done before anything is due: see `_settle`. Raises JournalFault."""
+        async with self.unit() as uow:
+            await self._settle(uow)
+
+    async def _settle(self, unit: UnitOfWork) -> Journal:
+        """What the journal names after the last commit, but is there still, was kept: say so in the journal.
+
+        Raises JournalFault if it is not this database's journal, or an old copy of it.
+        """
+        if self._journal is None:
+            raise JournalFault("without its journal nothing is erased")
+        mark = await unit.journaled.mark()
+        if mark is None:
+            raise JournalFault("the database has no journal of erasures yet: run `wenk init`, which begins one")
+        named = {ref for entry in self._journal.since(mark) for ref in entry.refs}
+        kept = [ref for ref in sorted(named) if await unit.signals.exists(ref)]
+        if kept:
+            await self._write_down(self._journal, unit, "kept", tuple(kept))
+        return self._journal
+
+    async def _write_down(self, journal: Journal, unit: UnitOfWork, word: Word, refs: tuple[str, ...]) -> None:
+        """A line in the journal, on disk before this unit is committed."""
+        mark = await asyncio.to_thread(journal.append, word, refs, _ms(self._clock()))
+        await unit.journaled.reached(mark)
+
+    async def compact_journal(self, older_than: timedelta) -> None:
+        """Drop from the journal what is of use to no backup any more."""
+        if self._journal is not None:
+            async with self._writer:
+                await finish(asyncio.to_thread(self._journal.compact, _ms(self._clock() - older_than)))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[UnitOfWork]:

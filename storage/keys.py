@@ -4,14 +4,14 @@ Losing it means losing every signal; so it is never replaced, and `init` refuses
 database that was written with another.
 """
 
-import os
 import secrets
-import tempfile
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
+
+from storage.durable import write_durably
 
 KEY_BYTES = 32
 
@@ -131,27 +131,3 @@ def _versions(texts: dict[str, str], current: int) -> dict[int, bytes]:
     if current not in keys:
         raise ValueError
     return keys
-
-
-def write_durably(path: Path, content: bytes, *, new: bool = False) -> None:
-    """Put `content` at `path`, mode 0600, so that a power cut leaves the old file or the new one.
-
-    A `new` file takes nobody's place, not even when two are written at the same moment: raises FileExistsError.
-    """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if new:
-            path.hardlink_to(temporary)
-        else:
-            Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

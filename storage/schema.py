@@ -294,3 +294,23 @@ daily = Table(
     Column("task", Text, primary_key=True),
     Column("day", Date, nullable=False),
 )
+
+# How far the journal of erasures was when this was committed; see storage.journal.
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("journal", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("link", Text, nullable=False),
+)
+
+# Only in a backup, and in what was loaded from one until everything is set right.
+backup = Table(
+    "backup",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("made_at", BigInteger, nullable=False),
+    # Loaded by `wenk restore`, which erases again what the journal names; a bare copy is not.
+    Column("loaded", Boolean, nullable=False),
+)

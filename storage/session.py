@@ -45,6 +45,7 @@ class Session:
         self.now_ms = int(now.timestamp() * 1000)
         self.effects = 0
         self.audited = 0
+        self.erased: list[str] = []
         self.rooms_to_wake: set[str] = set()
         self.rooms_to_settle: set[str] = set()
 

@@ -125,6 +125,11 @@ class Signals(Repository):
         """Those of one professional's signals that share a tag."""
         return [found for found in await self.found_by(tags) if found.owner == owner]
 
+    async def by_ref(self, ref: str) -> Signal | None:
+        """The signal `ref`, whoever's it is: not for people's questions (see `owned`)."""
+        row = await self._s.one(select(signal).where(signal.c.ref == ref))
+        return self._signal(row) if row else None
+
     async def exists(self, ref: str) -> bool:
         return await self._s.value(select(signal.c.id).where(signal.c.ref == ref)) is not None
 
@@ -142,6 +147,7 @@ class Signals(Repository):
     async def erase(self, which: Signal) -> None:
         """The child, the tags, the notices, the pairs, the access log and the key: gone."""
         self._s.effects += 1
+        self._s.erased.append(which.ref)
         await self._s.run(delete(signal).where(signal.c.id == which.id))
 
     async def numbers_to_look_at(self, day: date) -> Sequence[int]:

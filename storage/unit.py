@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.audit import AuditLog
 from storage.inbox import Inbox
 from storage.introductions import Introductions
+from storage.journaled import Journaled
 from storage.outbox import Outbox
 from storage.pairs import Pairs
 from storage.people import People
@@ -33,6 +34,7 @@ class UnitOfWork:
         self.audit = AuditLog(session)
         self.inbox = Inbox(session)
         self.introductions = Introductions(session)
+        self.journaled = Journaled(session)
         self.outbox = Outbox(session)
         self.pairs = Pairs(session)
         self.people = People(session)
@@ -58,6 +60,11 @@ class UnitOfWork:
     def rooms_to_settle(self) -> set[str]:
         """Those of them that are to be made, filled or emptied, not only posted in."""
         return self._session.rooms_to_settle
+
+    @property
+    def erased(self) -> tuple[str, ...]:
+        """The references of the signals that this unit erases."""
+        return tuple(self._session.erased)
 
     def check(self) -> None:
         """No audit row, no effect: raises Unaudited if something changed and nobody wrote it down."""

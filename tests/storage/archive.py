@@ -14,6 +14,7 @@ from domain.child import Child
 from domain.matching import tags
 from storage.audit import Head
 from storage.database import Storage
+from storage.journal import Journal
 from storage.keys import Keys
 from storage.schema import metadata
 from storage.signals import Signal
@@ -64,12 +65,14 @@ class Archive:
         self.url = url
         self.keys = Keys.create(directory / "keys.json")
         self.vault = Vault(self.keys)
+        self.journal_file = directory / "erased.journal"
         self.now = START
         self.storage: Storage
 
     async def open_another(self) -> Storage:
         """A second Storage on the same database, as a second process would have."""
-        return await Storage.open(self.url, self.vault, lambda: self.now)
+        journal = Journal.open(self.journal_file) if self.journal_file.exists() else Journal.create(self.journal_file)
+        return await Storage.open(self.url, self.vault, lambda: self.now, journal)
 
     async def raw(self, statement: Executable) -> Sequence[Row[Any]]:
         """Past all repositories, as somebody with access to the database could."""
@@ -101,6 +104,7 @@ async def open_archive(url: str, directory: Path) -> AsyncIterator[Archive]:
     try:
         async with archive.storage.unit() as uow:
             await uow.people.ensure_region("Smallingerland")
+            await uow.journaled.reached(Journal.open(archive.journal_file).mark)
             for user_id in (OWNER, OTHER):
                 await uow.people.add_coordinator(user_id, "nl")
             await uow.audit.write("wenk", "coordinator.added")

@@ -15,6 +15,7 @@ from handlers.presence import saw
 from handlers.reception import receive
 from handlers.sweep import run_due
 from storage.database import Storage
+from storage.journal import Journal
 from storage.keys import Keys
 from storage.schema import audit
 from storage.vault import Vault
@@ -186,10 +187,12 @@ async def open_house(url: str, directory: Path, **choices: Any) -> AsyncIterator
     keys_file = directory / "keys.json"
     vault = Vault(Keys.load(keys_file) if keys_file.exists() else Keys.create(keys_file))
     house: House
-    storage = await Storage.open(url, vault, lambda: house.now)
+    journal = Journal.create(directory / "erased.journal")
+    storage = await Storage.open(url, vault, lambda: house.now, journal)
     house = House(storage, region)
     try:
         async with storage.unit() as uow:
+            await uow.journaled.reached(journal.mark)
             await admit_coordinators(Office(uow, region))
         await house.admit(FATIMA, "De Wilgen", "Fatima Bouali")
         await house.admit(JOOST, "Huisartsen Noord", "Joost Dijkstra")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.keys import Keys, KeysFault, write_durably
+from storage.durable import write_durably
+from storage.keys import Keys, KeysFault
 
 
 @pytest.fixture

@@ -71,7 +71,8 @@ def test_the_defaults_that_the_example_shows_are_the_real_ones() -> None:
     for name, shape in SECTIONS.items():
         for field in dataclasses.fields(shape):
             if field.default is not dataclasses.MISSING and field.name in shown[name]:
-                assert shown[name][field.name] == field.default, field.name
+                default = str(field.default) if isinstance(field.default, Path) else field.default
+                assert shown[name][field.name] == default, field.name
 
 
 def test_each_key_of_the_example_is_explained() -> None:
@@ -88,6 +89,7 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
     assert config.storage.data_dir == tmp_path / "data"
     assert config.storage.url == f"sqlite+aiosqlite:///{tmp_path}/data/wenk.db"
     assert config.storage.keys_file == Path("/elsewhere/keys.json")
+    assert config.storage.journal_file == tmp_path / "data/erased.journal"
 
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:

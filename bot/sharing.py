@@ -30,7 +30,7 @@ class Sharing:
 
     def note_devices(self, user_id: str, signed: Sequence[DeviceKeys]) -> None:
         """These are verified now, every other device of the user is blacklisted."""
-        olm, wanted = self._olm, {device.device_id: device for device in signed if not self._is_taken(device)}
+        olm, wanted = self._olm, {device.device_id: device for device in signed}
         known = olm.device_store[user_id]
         with olm.saving():
             for device_id, device in wanted.items():
@@ -73,12 +73,6 @@ class Sharing:
         self._olm.outbound_group_sessions.pop(room_id, None)
         self._shared_with.pop(room_id, None)
 
-    def _is_taken(self, device: DeviceKeys) -> bool:
-        """Whether another device has this Curve25519 key already: whoever claims it too would spoil its sessions."""
-        owner = (device.user_id, device.device_id)
-        others = (known for known in self._olm.device_store if (known.user_id, known.device_id) != owner)
-        return any(known.curve25519 == device.curve25519 and known.verified for known in others)
-
     def _proven(self, device: DeviceKeys) -> OlmDevice | None:
         """The device in nio's store, if these are the keys that were proven last."""
         known = self._olm.device_store[device.user_id].get(device.device_id)
@@ -86,7 +80,7 @@ class Sharing:
         return known if known and known.verified and known.keys == keys else None
 
     def _has_session(self, device: DeviceKeys) -> bool:
-        return self._olm.session_store.get(device.curve25519) is not None
+        return self._olm.session_with(device) is not None
 
     async def _reachable(self, http: Homeserver, devices: Iterable[DeviceKeys]) -> frozenset[DeviceKeys]:
         """Those that are proven, not our own device, and have an Olm session with us: begun now if need be."""
@@ -108,7 +102,7 @@ class Sharing:
         with self._olm.saving():
             for device in devices:
                 try:
-                    self._olm.create_session(_one_time_key(answer, device), device.curve25519)
+                    self._olm.begin_session(_one_time_key(answer, device), device)
                 except (KeyError, TypeError, ValueError, AttributeError):
                     log.warning("a device has no usable one-time key and cannot read what is sent now")
                 else:

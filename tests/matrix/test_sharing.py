@@ -1,5 +1,6 @@
 """Room keys reach the devices that are proven, and no others."""
 
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from bot.crosssigning import DeviceKeys, sign_device
 from bot.crypto import Machine, NoKey
 from bot.demo.person import Person
 from bot.demo.synapse import LocalSynapse
-from tests.matrix.people import ENCRYPTED, JOINED_ONLY, Town, invite, meet, reads
+from tests.matrix.people import ENCRYPTED, JOINED_ONLY, Bare, Town, invite, meet, reads
 
 
 @pytest.fixture
@@ -175,18 +176,79 @@ async def test_a_device_whose_one_time_key_is_not_its_own_is_passed_over(town: T
     assert await reads(bert, await anna.say(room, "hallo")) == "hallo"
 
 
-async def test_nobody_spoils_anothers_sessions_by_claiming_their_key(town: Town) -> None:
-    """Any user can sign a device of their own that names another's Curve25519 key."""
+@pytest.mark.parametrize("claimed", ["before", "after"])
+async def test_nobody_spoils_anothers_sessions_by_claiming_their_key(town: Town, claimed: str) -> None:
+    """Any user can sign a device of their own that names another's Curve25519 key, and be seen first with it.
+
+    Who owns the key reads all the same, before having said a word; who claims it reads nothing.
+    """
     anna, bert, mallory = [await town.person(who) for who in ("anna", "bert", "mallory")]
-    room = await meet(anna, bert)
-    await anna.identities.of(bert.user_id)
-    own = mallory.machine.device
-    stolen = DeviceKeys(own.user_id, own.device_id, own.ed25519, bert.machine.device.curve25519)
-    anna.machine.note_devices(mallory.user_id, [stolen])
-    silent = town.server()
-    await anna.machine.encrypt(silent, room, [stolen], "m.room.message", {})
-    assert silent.requests == 0
-    assert await reads(bert, await anna.say(room, "hallo")) == "hallo"
+    thief = await impostor(town, mallory, bert.machine.device)
+    first, second = (mallory, bert) if claimed == "before" else (bert, mallory)
+    room = await meet(anna, first)
+    assert await reads(first, await anna.say(room, "first")) == "first"
+    await invite(anna, room, second)
+    raw = await as_sent(anna, room, await anna.say(room, "hallo"))
+    assert await reads(bert, raw["event_id"]) == await reads(mallory, raw["event_id"]) == "hallo"
+    given = await to_device(thief)
+    assert {key for event in given for key in event["content"]["ciphertext"]} == {bert.machine.device.curve25519}
+    for event in given:
+        (message,) = event["content"]["ciphertext"].values()
+        event["content"]["ciphertext"] = {thief.machine.device.curve25519: message}
+        assert thief.machine.receive_to_device(event) is None
+    assert not can_read(thief.machine, room, raw)
+
+    # What Bert says goes back to him by the session that he began, and still not to the other.
+    assert await reads(anna, await bert.say(room, "yes?")) == "yes?"
+    await invite(anna, room, await town.person("carla"))
+    assert await reads(bert, await anna.say(room, "a new session")) == "a new session"
+
+
+async def impostor(town: Town, owner: Person, victim: DeviceKeys) -> Bare:
+    """A device that its owner signed, and that claims the victim's Curve25519 key."""
+    bare = await town.bare(owner.user_id, "IMPOSTOR")
+    machine = bare.machine
+    claimed = machine.device_keys()
+    claimed["keys"]["curve25519:IMPOSTOR"] = victim.curve25519
+    del claimed["signatures"]
+    claimed = machine._published._signed(claimed)
+    account = machine._olm.account
+    account.generate_one_time_keys(10)
+    keys = machine._published._public(account.one_time_keys["curve25519"])
+    body = {"device_keys": claimed, "one_time_keys": keys}
+    await bare.http.request("POST", "/_matrix/client/v3/keys/upload", body=body)
+    await sign_device(bare.http, owner.keys, claimed)
+    return bare
+
+
+async def to_device(bare: Bare) -> list[dict[str, Any]]:
+    """What the server keeps for a device."""
+    answer = await bare.http.request("GET", "/_matrix/client/v3/sync")
+    return list(answer["to_device"]["events"])
+
+
+async def test_a_look_at_somebodys_devices_costs_what_they_are_not_their_square(town: Town) -> None:
+    machine = town.machine("@anna:x", "ANNA")
+    few, many = [steps_of_a_look(machine, f"@{count}:x", count) for count in (50, 500)]
+    assert many < 10 * few + 100
+
+
+def steps_of_a_look(machine: Machine, user_id: str, count: int) -> int:
+    """How many function calls, and turns of generators, it takes to note so many devices that are known already."""
+    devices = [DeviceKeys(user_id, f"D{number}", f"ed{number}", f"{user_id}{number}") for number in range(count)]
+    machine.note_devices(user_id, devices)
+    steps = 0
+
+    def step(_frame: object, what: str, _argument: object) -> None:
+        nonlocal steps
+        steps += what == "call"
+
+    sys.setprofile(step)
+    try:
+        machine.note_devices(user_id, devices)
+    finally:
+        sys.setprofile(None)
+    return steps
 
 
 async def test_a_device_that_comes_back_with_other_keys_is_proven_anew(town: Town) -> None:

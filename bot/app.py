@@ -18,6 +18,7 @@ from bot.crypto import Machine
 from bot.delivery import Delivery
 from bot.http import Homeserver, LoggedOut
 from bot.identities import Identities
+from bot.live import Lookout
 from bot.login import Account, stay_logged_in
 from bot.metrics import Metrics
 from bot.reception import Reception
@@ -184,9 +185,10 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         stack.callback(machine.close)
         identities = Identities(http, machine, StoredPins(storage))
         session = Session(http, machine, identities, storage, region, own_user, metrics)
-        trust = Trust(http, identities, own_user)
+        lookout = Lookout(http, own_user)
+        trust = Trust(lookout, identities)
         handling = Reception(storage, trust, region, metrics)
-        sending = Delivery(http, machine, identities, storage, region, own_user, metrics)
+        sending = Delivery(http, lookout, machine, identities, storage, region, metrics)
         making = Reconciler(http, storage, region, own_user, metrics)
 
         def fault(part: str) -> None:
@@ -199,6 +201,7 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         sending.quiet_s = lambda: min(reception.quiet_s, rooms.quiet_s)
         schedule = Schedule(http, storage, region, metrics, timedelta(days=config.storage.backup_days))
         session.after_batch = schedule.nudge
+        session.heard, session.moved = trust.heard, lookout.forget
 
         async def answered() -> None:
             await reception.idle()

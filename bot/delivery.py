@@ -18,7 +18,7 @@ from bot.crypto import Machine
 from bot.emptying import redact
 from bot.http import Homeserver, MatrixError, quote
 from bot.identities import ChangedIdentity, Identities
-from bot.live import LiveRoom, look
+from bot.live import LiveRoom, Lookout
 from bot.metrics import Metrics
 from domain.region import Region
 from handlers.cards import error
@@ -38,6 +38,8 @@ _SETTLE_S = 0.2
 _ACQUAINTANCE_S = 1.0
 """Who meets the bot asks the server for its devices first. A client that ignores unsigned devices, and gets a card
 before that answer, says for ever that it cannot be read (matrix-js-sdk: UNKNOWN_SENDER_DEVICE)."""
+_FRESH_S = 0.15
+"""So old a look at a desk may be: the one by which a command was proven serves for its answer. Only we may invite."""
 _LONGEST_DELAY_S = 60.0
 """Nothing is put off for longer: a card that seems to be was posted before the clock jumped back."""
 _UNDELIVERABLE = frozenset({400, 413})
@@ -54,19 +56,20 @@ class Delivery:
     """Sends what waits in the outbox."""
 
     def __init__(
-        self, http: Homeserver, machine: Machine, identities: Identities, storage: Storage, region: Region,
-        own_user: str, metrics: Metrics,
+        self, http: Homeserver, lookout: Lookout, machine: Machine, identities: Identities, storage: Storage,
+        region: Region, metrics: Metrics,
     ) -> None:  # fmt: skip
         self._http = http
+        self._lookout = lookout
         self._machine = machine
         self._identities = identities
         self._storage = storage
         self._region = region
-        self._own_user = own_user
         self._metrics = metrics
         self._last_card = 0.0
         self._patience: dict[str, float] = {}
         self._odd_rooms: set[str] = set()
+        self._welcomed: set[str] = set()
         self._met: dict[str, float] = {}
         self.wake_reconciler: Callable[[str], None] = lambda _room: None
         self.quiet_s: Callable[[], float] = lambda: math.inf
@@ -116,7 +119,8 @@ class Delivery:
         return 0
 
     async def _say(self, letter: Letter, room: Room, matrix_id: str) -> float | _Wait | None:
-        live = await look(self._http, matrix_id, self._own_user)
+        age_s = _FRESH_S if room.purpose == "desk" else 0.0
+        live = await self._lookout.since(time.monotonic() - age_s, matrix_id)
         recipients = await self._recipients(room, live)
         if isinstance(recipients, _Wait):
             return recipients
@@ -166,8 +170,11 @@ class Delivery:
                 await office.post(letter.room_id, error("unavailable"), self._region.language, re=answered)
 
     async def _was_welcomed(self, room: Room) -> bool:
-        async with self._storage.reading() as uow:
-            return await uow.outbox.latest(room.id, "welcome") is not None
+        if room.id not in self._welcomed:
+            async with self._storage.reading() as uow:
+                if await uow.outbox.latest(room.id, "welcome") is not None:
+                    self._welcomed.add(room.id)
+        return room.id in self._welcomed
 
     def _still_strangers(self, room_id: str) -> float:
         """For how many more seconds, counted from when the owner of this desk was first seen in it."""

@@ -1,5 +1,8 @@
 """A room as the server has it at this moment: asked before anything personal is posted there."""
 
+import asyncio
+import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +30,44 @@ class LiveRoom:
     @property
     def present(self) -> frozenset[str]:
         return frozenset(who for who, membership in self.members.items() if membership in {"join", "invite", "knock"})
+
+
+class Lookout:
+    """Looks at rooms for those who can say since when a look counts; several may share one."""
+
+    def __init__(self, http: Homeserver, own_user: str) -> None:
+        self._http = http
+        self._own_user = own_user
+        self._looks: dict[str, tuple[float, asyncio.Task[LiveRoom]]] = {}
+
+    def begin(self, matrix_id: str) -> None:
+        """Look at it now; whoever asks for it soon need not wait as long."""
+        task = asyncio.create_task(look(self._http, matrix_id, self._own_user), name="look")
+        task.add_done_callback(_observed)
+        self._looks[matrix_id] = time.monotonic(), task
+
+    async def since(self, moment: float, matrix_id: str) -> LiveRoom:
+        """The room as it was at or after this moment (`time.monotonic`); raises as `look` does."""
+        begun, _task = self._looks.get(matrix_id, (-math.inf, None))
+        if begun < moment:
+            self.begin(matrix_id)
+        _begun, task = self._looks[matrix_id]
+        try:
+            # Who is cancelled must not take it away from the others.
+            return await asyncio.shield(task)
+        except BaseException:
+            self.forget(matrix_id)
+            raise
+
+    def forget(self, matrix_id: str) -> None:
+        """Somebody came or went: what was seen of it does not count any more."""
+        self._looks.pop(matrix_id, None)
+
+
+def _observed(task: asyncio.Task[LiveRoom]) -> None:
+    """A look for which nobody asked may fail without a word: who asks looks again."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def look(http: Homeserver, matrix_id: str, own_user: str) -> LiveRoom:

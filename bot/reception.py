@@ -33,16 +33,15 @@ class Reception:
     async def step(self, matrix_id: str) -> float | None:
         """Handle the next message of a room; a Workers step."""
         async with self._storage.reading() as uow:
-            received = await uow.inbox.next(matrix_id)
+            received, more = await uow.inbox.next(matrix_id)
             room = await uow.rooms.by_matrix_id(matrix_id) if received else None
-            _token, so_far = await uow.inbox.progress()
         if received is None:
             return None
         if room is None:
             async with self._storage.unit() as uow:
                 await uow.inbox.done(received.event_id)
             return 0
-        proof = await self._trust.prove(received, room, so_far)
+        proof = await self._trust.prove(received, room)
         message = _message(received, proof)
         try:
             async with self._storage.unit() as uow:
@@ -58,8 +57,8 @@ class Reception:
             await self._give_up(room, message)
         self._failures.pop(message.event_id, None)
         self._count(proof)
-        # The last of all that came in: whatever comes now wakes this room again.
-        return None if received.position == so_far else 0
+        # After the last one nothing is left: whatever comes now wakes this room again.
+        return 0 if more else None
 
     def _tries(self, event_id: str) -> int:
         self._failures[event_id] = self._failures.get(event_id, 0) + 1

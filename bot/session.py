@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 import msgspec
@@ -48,6 +48,8 @@ class Session:
         self._took_one = False
         self._declining: set[asyncio.Task[None]] = set()
         self.after_batch: Callable[[], None] = lambda: None
+        self.heard: Callable[[Iterable[str]], None] = lambda _rooms: None
+        self.moved: Callable[[str], None] = lambda _matrix_id: None
         self.wake_reception: Callable[[str], None] = lambda _matrix_id: None
         self.answered: Callable[[], Awaitable[object]] = asyncio.Event().wait
 
@@ -81,11 +83,15 @@ class Session:
 
     async def _take(self, batch: Batch) -> None:
         self._identities.changed(batch.devices_changed)
+        for change in batch.members:
+            self.moved(change.room_id)
+        self.heard({event.room_id for event in batch.events if event.kind != "own"})
         async with self._storage.unit() as uow:
             rooms = await self._store(uow, batch)
             for user_id in sorted(batch.devices_changed):
                 # What could not be read for want of a signed device may be readable now.
                 await welcome_again(Office(uow, self._region), user_id)
+        self.heard(rooms - {event.room_id for event in batch.events})
         self._metrics.last_sync.set(time.time())
         for matrix_id in rooms:
             self.wake_reception(matrix_id)

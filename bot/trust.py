@@ -1,8 +1,10 @@
 """Who said it? Proven, or refused with the reason; nothing in between."""
 
-from bot.http import Homeserver
+import time
+from collections.abc import Iterable
+
 from bot.identities import ChangedIdentity, Identities
-from bot.live import LiveRoom, look
+from bot.live import LiveRoom, Lookout
 from handlers.office import Proof
 from storage.inbox import Received, Said
 from storage.rooms import Room
@@ -11,36 +13,41 @@ from storage.rooms import Room
 class Trust:
     """Proves who said something in one of our rooms."""
 
-    def __init__(self, http: Homeserver, identities: Identities, own_user: str) -> None:
-        self._http = http
+    def __init__(self, lookout: Lookout, identities: Identities) -> None:
+        self._lookout = lookout
         self._identities = identities
-        self._own_user = own_user
-        self._seen: dict[str, tuple[int, LiveRoom]] = {}
+        self._began = time.monotonic()
+        self._heard: dict[str, float] = {}
+        self._desks: set[str] = set()
 
-    async def prove(self, received: Received, room: Room, so_far: int) -> Proof:
-        """What is known of the sender; raises when the server cannot be asked (then it is asked again later).
+    def heard(self, rooms: Iterable[str]) -> None:
+        """Something has come in that was said in these rooms (Matrix ids): a look from now on tells who heard it.
 
-        `so_far`: the last position that is in.
+        Of a burst, one look tells of all. At a desk every word is proven, so the look begins at once.
         """
+        for matrix_id in rooms:
+            self._heard[matrix_id] = time.monotonic()
+            if matrix_id in self._desks:
+                self._lookout.begin(matrix_id)
+
+    async def prove(self, received: Received, room: Room) -> Proof:
+        """What is known of the sender; raises when the server cannot be asked (then it is asked again later)."""
         if received.said.kind == "plain":
             return Proof.UNENCRYPTED
         if received.sender not in room.wanted:
             return Proof.STRANGER
-        live = await self._look(received, so_far)
+        if room.purpose == "desk":
+            self._desks.add(received.matrix_room)
+        live = await self.look(received.matrix_room)
         if not live.encrypted:
             return Proof.UNENCRYPTED
         if live.present - room.wanted:
             return Proof.OVERHEARD
         return await self._prove_device(received.sender, received.said)
 
-    async def _look(self, received: Received, so_far: int) -> LiveRoom:
-        """The room as it was at some moment after this was said in it: of a burst, one look tells of all."""
-        seen_after, live = self._seen.pop(received.matrix_room, (-1, None))
-        if live is None or received.position > seen_after:
-            seen_after, live = so_far, await look(self._http, received.matrix_room, self._own_user)
-        if received.position < seen_after:
-            self._seen[received.matrix_room] = seen_after, live
-        return live
+    async def look(self, matrix_id: str) -> LiveRoom:
+        """The room as it was at some moment after the last word in it came in."""
+        return await self._lookout.since(self._heard.get(matrix_id, self._began), matrix_id)
 
     async def _prove_device(self, sender: str, said: Said) -> Proof:
         """The Megolm session belongs to a device that the sender's pinned identity signed (FIELD-NOTES 5, 13)."""

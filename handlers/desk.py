@@ -35,13 +35,14 @@ async def welcome(office: Office, user_id: str) -> None:
 
 
 async def welcome_again(office: Office, user_id: str) -> None:
-    """Somebody's devices changed: wake their rooms, and repeat a welcome that no device could read."""
-    for room_id in await office.uow.rooms.with_member(user_id):
-        office.uow.rooms_to_wake.add(room_id)
-        latest = await office.uow.outbox.latest(room_id, "welcome")
-        unread = latest is not None and latest[1] == 0
-        if unread and await office.uow.outbox.pending_card(room_id, "welcome") is None:
-            await welcome(office, user_id)
+    """Somebody's devices changed: wake what waits for them, and repeat a welcome that no device could read."""
+    office.uow.rooms_to_wake.update(await office.uow.rooms.with_unsent_for(user_id))
+    desk = await office.uow.rooms.desk_of(user_id)
+    latest = await office.uow.outbox.latest(desk.id, "welcome") if desk is not None else None
+    if desk is None or latest is None or latest[1] != 0:
+        return
+    if await office.uow.outbox.pending_card(desk.id, "welcome") is None:
+        await welcome(office, user_id)
 
 
 def help_for(person: Person, commands: Sequence[Command]) -> Card:

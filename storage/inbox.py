@@ -86,15 +86,15 @@ class Inbox(Repository):
         rows = await self._s.all(select(inbox.c.matrix_room).where(inbox.c.state == "new").distinct())
         return [row.matrix_room for row in rows]
 
-    async def next(self, matrix_room: str) -> Received | None:
-        """The oldest event of a room that is to be handled."""
-        row = await self._s.one(
+    async def next(self, matrix_room: str) -> tuple[Received | None, bool]:
+        """The oldest event of a room that is to be handled, and whether there are more."""
+        rows = await self._s.all(
             select(inbox)
             .where(inbox.c.matrix_room == matrix_room, inbox.c.state == "new")
             .order_by(inbox.c.position)
-            .limit(1)
+            .limit(2)
         )
-        return self._received(row) if row else None
+        return (self._received(rows[0]) if rows else None), len(rows) > 1
 
     async def waiting_for(self, session_ids: Sequence[str]) -> Sequence[Received]:
         """The events that wait for one of these keys."""

@@ -95,11 +95,14 @@ class Introductions(Repository):
 
     async def open_ones_of_signals(self, signals: Iterable[int]) -> Sequence[Introduction]:
         """The open introductions in which one of these signals actively takes part."""
+        wanted = list(signals)
+        if not wanted:
+            return []
         rows = await self._s.all(
             select(participation.c.introduction_id)
             .join(introduction, introduction.c.id == participation.c.introduction_id)
             .where(
-                participation.c.signal_id.in_(list(signals)),
+                participation.c.signal_id.in_(wanted),
                 participation.c.active,
                 introduction.c.state == "open",
             )

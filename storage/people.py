@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from storage.schema import organisation, person, pin, region
-from storage.session import REGION, Repository
+from storage.session import REGION, Repository, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,11 @@ def _person(row: Row[Any]) -> Person:
 
 
 class People(Repository):
-    """Who is admitted, and as what."""
+    """Who is admitted, and as what; read once per unit of work."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._known: dict[str, Person | None] = {}
 
     async def ensure_region(self, name: str) -> None:
         """The region of this process exists and has this name."""
@@ -70,8 +74,10 @@ class People(Repository):
             await self._s.run(insert(region).values(id=REGION, name=name))
 
     async def get(self, user_id: str) -> Person | None:
-        row = await self._s.one(_PERSON.where(person.c.user_id == user_id))
-        return _person(row) if row else None
+        if user_id not in self._known:
+            row = await self._s.one(_PERSON.where(person.c.user_id == user_id))
+            self._known[user_id] = _person(row) if row else None
+        return self._known[user_id]
 
     async def coordinators(self) -> Sequence[Person]:
         rows = await self._s.all(_PERSON.where(person.c.coordinator).order_by(person.c.user_id))
@@ -79,7 +85,7 @@ class People(Repository):
 
     async def add_coordinator(self, user_id: str, language: str) -> None:
         """Make somebody a coordinator; a professional stays one."""
-        self._s.effects += 1
+        self._changes(user_id)
         if await self._s.run(update(person).where(person.c.user_id == user_id).values(coordinator=True)):
             return
         await self._s.run(
@@ -91,7 +97,7 @@ class People(Repository):
 
     async def save_professional(self, who: Person) -> None:
         """Admit somebody as a professional, or change the details of one."""
-        self._s.effects += 1
+        self._changes(who.user_id)
         values: dict[str, Any] = {
             "professional": who.professional,
             "organisation_id": who.organisation.id if who.organisation else None,
@@ -110,11 +116,16 @@ class People(Repository):
 
     async def set_standing(self, user_id: str, professional: str) -> None:
         """`active` or `suspended`."""
-        self._s.effects += 1
+        self._changes(user_id)
         await self._s.run(update(person).where(person.c.user_id == user_id).values(professional=professional))
 
     async def set_language(self, user_id: str, language: str) -> None:
+        self._known.pop(user_id, None)
         await self._s.run(update(person).where(person.c.user_id == user_id).values(language=language))
+
+    def _changes(self, user_id: str) -> None:
+        self._known.pop(user_id, None)
+        self._s.effects += 1
 
     async def add_organisation(self, ref: str, name: str, folded: str) -> Organisation:
         self._s.effects += 1

@@ -22,7 +22,7 @@ class Questions(Repository):
     """One row per person and slot; a new one takes the place of the old."""
 
     async def put(self, user_id: str, slot: str, card_id: str, state: bytes) -> None:
-        await self.drop(user_id, slot)
+        await self._s.run(delete(question).where(question.c.user_id == user_id, question.c.slot == slot))
         await self._s.run(
             insert(question).values(
                 user_id=user_id,
@@ -50,9 +50,7 @@ class Questions(Repository):
         """Forget it; False if there was none, or none that was still open."""
         which = (question.c.user_id == user_id) & (question.c.slot == slot)
         still_open = and_(question.c.sealed.is_not(None), question.c.expires_at > self._s.now_ms)
-        was_open = await self._s.value(select(still_open).where(which))
-        await self._s.run(delete(question).where(which))
-        return bool(was_open)
+        return bool(await self._s.value(delete(question).where(which).returning(still_open)))
 
     async def lapse(self) -> int:
         """Empty all that are over an hour old; how many."""

@@ -162,12 +162,13 @@ class Rooms(Repository):
     async def by_matrix_id(self, matrix_id: str) -> Room | None:
         return await self._find(room.c.matrix_id == matrix_id)
 
-    async def with_member(self, user_id: str) -> Sequence[str]:
-        """Our ids of the open rooms in which this person is wanted."""
+    async def with_unsent_for(self, user_id: str) -> Sequence[str]:
+        """Our ids of the rooms in which this person is wanted and something waits to be sent."""
         rows = await self._s.all(
-            select(member.c.room_id)
-            .join(room, room.c.id == member.c.room_id)
-            .where(member.c.user_id == user_id, member.c.wanted, room.c.state == "open")
+            select(outbox.c.room_id)
+            .join(member, member.c.room_id == outbox.c.room_id)
+            .where(member.c.user_id == user_id, member.c.wanted, outbox.c.state == "pending")
+            .distinct()
         )
         return [row.room_id for row in rows]
 

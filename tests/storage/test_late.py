@@ -19,7 +19,7 @@ async def test_a_ja_whose_key_came_late_does_not_confirm_what_was_asked_since(ho
     async with house.storage.unit() as uow:
         desk = await uow.rooms.desk(FATIMA)
         await uow.inbox.readable("$late", 10_000, Said(kind="text", body="ja", stood_at=5))
-        received = await uow.inbox.next("!desk")
+        received, _more = await uow.inbox.next("!desk")
         assert received is not None
         assert (received.position, received.said.stood_at) == (10_000, 5)
         said = Message(event_id="$late", position=5, sender=FATIMA, kind="text", body="ja", proof=Proof.PROVEN)

@@ -116,10 +116,11 @@ async def test_a_room_that_closes_wants_nobody_and_is_then_left_alone(archive: A
         desk = (await uow.rooms.desk(OWNER)).id
         await uow.rooms.created(desk, "!desk")
         await uow.rooms.saw(desk, OWNER, "join")
-        assert await uow.rooms.with_member(OWNER) == [desk]
+        await uow.outbox.post(desk, "help", {"wenk": {"kind": "help"}})
+        assert await uow.rooms.with_unsent_for(OWNER) == [desk]
         await uow.rooms.close(desk)
         assert (await known(uow, desk)).wanted == frozenset()
-        assert await uow.rooms.with_member(OWNER) == []
+        assert await uow.rooms.with_unsent_for(OWNER) == []
         assert not await settled(uow, desk), "to be emptied"
         await uow.rooms.closed(desk)
         assert await settled(uow, desk)

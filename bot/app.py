@@ -22,6 +22,7 @@ from bot.live import Lookout
 from bot.login import Account, stay_logged_in
 from bot.metrics import Metrics
 from bot.reception import Reception
+from bot.recovery import Recovery
 from bot.rooms import Reconciler
 from bot.schedule import Schedule
 from bot.session import Session
@@ -73,6 +74,7 @@ class Wenk:
     region: Region
     http: Homeserver
     session: Session
+    recovery: Recovery
     schedule: Schedule
     metrics: Metrics
     reception: Workers
@@ -105,6 +107,9 @@ class Wenk:
     async def _begin(self, due_work_done: asyncio.Event) -> None:
         """What is due goes first, then what was left undone, then the minute hand begins to tick."""
         await self.session.first_sync.wait()
+        # After a restore nobody says anything before this.
+        await self.recovery.run()
+        self.storage.wake, self.storage.settle = self._wake, self._settle
         async with self.storage.unit() as uow:
             await admit_coordinators(Office(uow, self.region))
         is_done = await self.schedule.tick()
@@ -175,7 +180,7 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         journal = Journal.open(config.storage.journal_file)
         storage = await Storage.open(config.storage.url, Vault(keys), journal=journal)
         stack.push_async_callback(storage.close)
-        await storage.settle_journal()
+        await storage.begin()
         # Who waits for a silent server goes on with something else; Workers and Session come back to it.
         http = Homeserver(config.matrix.homeserver, account.access_token, patience_s=_PATIENCE_S)
         stack.push_async_callback(http.close)
@@ -184,12 +189,13 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         machine = Machine.open(own_user, account.device_id, config.storage.data_dir, keys.crypto_store)
         stack.callback(machine.close)
         identities = Identities(http, machine, StoredPins(storage))
-        session = Session(http, machine, identities, storage, region, own_user, metrics)
+        session = Session(http, machine, identities, storage, region, account, metrics)
         lookout = Lookout(http, own_user)
         trust = Trust(lookout, identities)
         handling = Reception(storage, trust, region, metrics)
         sending = Delivery(http, lookout, machine, identities, storage, region, metrics)
         making = Reconciler(http, storage, region, own_user, metrics)
+        recovery = Recovery(http, storage, making, region, own_user, metrics)
 
         def fault(part: str) -> None:
             metrics.faults.labels(part=part).inc()
@@ -209,9 +215,9 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
 
         session.answered = answered
         wenk = Wenk(
-            storage, region, http, session, schedule, metrics, reception, delivery, rooms, config.web.address
+            storage, region, http, session, recovery, schedule, metrics, reception, delivery, rooms,
+            config.web.address,
         )  # fmt: skip
-        storage.wake, storage.settle = wenk._wake, wenk._settle  # noqa: SLF001 (the one place that wires)
         yield wenk
 
 

@@ -20,15 +20,17 @@ from bot.http import LoggedOut, MatrixError, Unreachable
 from bot.init import init
 from bot.login import SessionFault
 from bot.olm import StoreInUse, StoreSealed
+from bot.restore import restore
 from handlers.sweep import count_due
-from storage.database import DatabaseFault, Storage
+from storage.backup import BackupFault, back_up, back_up_keys
+from storage.database import DatabaseFault, Storage, system_clock
 from storage.journal import JournalFault
 from storage.keys import Keys, KeysFault
 from storage.vault import Vault
 
 FAULTS = (
-    AdminFault, AlreadyRunning, ConfigFault, DBAPIError, DatabaseFault, ForeignIdentity, JournalFault, KeysFault,
-    LoggedOut, MatrixError, OSError, SessionFault, SignatureRefused, StoreInUse, StoreSealed, Unreachable,
+    AdminFault, AlreadyRunning, BackupFault, ConfigFault, DBAPIError, DatabaseFault, ForeignIdentity, JournalFault,
+    KeysFault, LoggedOut, MatrixError, OSError, SessionFault, SignatureRefused, StoreInUse, StoreSealed, Unreachable,
 )  # fmt: skip
 """What an administrator can do something about: one line, no trace."""
 EXIT_FAULT = 1
@@ -93,6 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument(
         "--dry-run", action="store_true", required=True, help="change nothing (a running bot does what is due)"
     )
+    saved = with_config(command("backup", "copy the database, or the keys, while the bot runs", _backup))
+    saved.add_argument("--keys", action="store_true", help="the keys file only, to be kept apart from the database")
+    saved.add_argument("destination", type=Path, metavar="DEST", help="a file that is not there yet")
+    brought = with_config(
+        command("restore", "load a backup of the database, erase again what was erased since; a new device", _restore)
+    )
+    brought.add_argument("backup", type=Path, metavar="BACKUP", help="what `wenk backup` made")
     return parser
 
 
@@ -121,6 +130,22 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 async def _doctor(arguments: argparse.Namespace) -> int:
     return await examine(arguments.config)
+
+
+async def _backup(arguments: argparse.Namespace) -> int:
+    store = load(arguments.config).storage
+    if arguments.keys:
+        back_up_keys(store.keys_file, arguments.destination)
+        print(f"the keys are in {arguments.destination}: keep them apart from every copy of the database")
+    else:
+        await back_up(store.url, arguments.destination, system_clock())
+        print(f"the database is in {arguments.destination}: destroy it after {store.backup_days} days")
+    return 0
+
+
+async def _restore(arguments: argparse.Namespace) -> int:
+    await restore(load(arguments.config), arguments.backup, print)
+    return 0
 
 
 async def _sweep(arguments: argparse.Namespace) -> int:

@@ -9,13 +9,13 @@ import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Final, Self, TypeGuard
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from bot.http import Homeserver, MatrixError
+from bot.http import Homeserver
+from bot.login import with_password
 
 _KEY_BYTES: Final = 32
 _KINDS: Final = ("master", "self_signing", "user_signing")
@@ -110,19 +110,7 @@ async def publish(http: Homeserver, keys: CrossSigningKeys, user_id: str, passwo
     if None not in there.values():
         return
     path = "/_matrix/client/v3/keys/device_signing/upload"
-    body = {f"{kind}_key": part for kind, part in wanted.items()}
-    try:
-        await http.request("POST", path, body=body)
-    except MatrixError as refused:
-        if refused.status != HTTPStatus.UNAUTHORIZED or "session" not in refused.detail:
-            raise
-        auth = {
-            "type": "m.login.password",
-            "identifier": {"type": "m.id.user", "user": user_id},
-            "password": password,
-            "session": refused.detail["session"],
-        }
-        await http.request("POST", path, body={**body, "auth": auth})
+    await with_password(http, path, {f"{kind}_key": part for kind, part in wanted.items()}, user_id, password)
 
 
 async def sign_device(http: Homeserver, keys: CrossSigningKeys, device_keys: Mapping[str, Any]) -> None:

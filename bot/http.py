@@ -71,11 +71,12 @@ class _Answer:
     def is_refusal(self) -> bool:
         """Whether the answer is no, for good: a redirection, which is not followed, or Matrix's own word.
 
-        A 404 without its code is some proxy's, while the homeserver restarts.
+        A 404 without its code is some proxy's, while the homeserver restarts. Who has to show a password first is told
+        the ways to do so, without a code.
         """
         if self.status < HTTPStatus.BAD_REQUEST:
             return True
-        return self.status < HTTPStatus.INTERNAL_SERVER_ERROR and bool(self.errcode)
+        return self.status < HTTPStatus.INTERNAL_SERVER_ERROR and (bool(self.errcode) or "flows" in self.detail)
 
     @property
     def errcode(self) -> str:

@@ -13,7 +13,7 @@ from bot.config import Config, ConfigFault
 from bot.crosssigning import CrossSigningKeys, publish, sign_device
 from bot.crypto import Machine
 from bot.http import Homeserver, LoggedOut, MatrixError
-from bot.login import Account, SessionFault, log_in
+from bot.login import Account, SessionFault, log_in, log_others_out
 from bot.olm import store_file
 from storage.audit import BrokenChain
 from storage.database import Storage
@@ -98,6 +98,9 @@ async def _publish_device(config: Config, keys: Keys, http: Homeserver, say: Say
     if account is None:
         account = await _log_in(config, http)
         account.save(session_file(config))
+        ended = await log_others_out(http, account, password(config))
+        if ended:
+            say(f"login: {ended} older sessions of the account are ended")
         say("login: a new device")
     else:
         say("login: there already")

@@ -3,13 +3,14 @@
 import logging
 import secrets
 import string
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from bot.http import Homeserver
+from bot.http import Homeserver, MatrixError
 from storage.durable import write_durably
 
 log = logging.getLogger(__name__)
@@ -25,11 +26,17 @@ class SessionFault(Exception):
 
 
 class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One login of one device."""
+    """One login of one device.
+
+    Attributes:
+        since_ms: the homeserver's clock when the device was made: what was said before cannot be read by it, and what
+            the account said before was said by another. 0: not known.
+    """
 
     user_id: str
     device_id: str
     access_token: str
+    since_ms: int = 0
 
     def __repr__(self) -> str:
         return f"Account({self.user_id}, {self.device_id})"
@@ -66,7 +73,10 @@ async def log_in(
         "initial_device_display_name": display_name,
     }
     answer = await http.request("POST", "/_matrix/client/v3/login", body=body, authenticated=False)
-    account = Account(answer["user_id"], answer["device_id"], answer["access_token"])
+    now = http.server_time()
+    # The header knows whole seconds only.
+    since_ms = int(now.replace(microsecond=0).timestamp()) * 1000 if now else 0
+    account = Account(answer["user_id"], answer["device_id"], answer["access_token"], since_ms)
     http.access_token = account.access_token
     return account
 
@@ -79,9 +89,35 @@ def stay_logged_in(
     async def log_in_again() -> None:
         log.warning("the homeserver asks to log in again")
         again = await log_in(http, account.user_id, password(), account.device_id)
-        again.save(path)
+        msgspec.structs.replace(again, since_ms=account.since_ms).save(path)
 
     return log_in_again
+
+
+async def with_password(http: Homeserver, path: str, body: Mapping[str, Any], user_id: str, password: str) -> None:
+    """POST something for which the server may want the password again; raises MatrixError."""
+    try:
+        await http.request("POST", path, body=body)
+    except MatrixError as refused:
+        if refused.status != HTTPStatus.UNAUTHORIZED or "session" not in refused.detail:
+            raise
+        auth = {
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": user_id},
+            "password": password,
+            "session": refused.detail["session"],
+        }
+        await http.request("POST", path, body={**body, "auth": auth})
+
+
+async def log_others_out(http: Homeserver, account: Account, password: str) -> int:
+    """End all other sessions of the account; how many. A bot that still runs with one of them stops."""
+    answer = await http.request("GET", "/_matrix/client/v3/devices")
+    others = sorted({device["device_id"] for device in answer["devices"]} - {account.device_id})
+    if others:
+        path = "/_matrix/client/v3/delete_devices"
+        await with_password(http, path, {"devices": others}, account.user_id, password)
+    return len(others)
 
 
 def _new_device_id() -> str:

@@ -183,7 +183,7 @@ class Reconciler:
             await self._http.request("PUT", path, body={"pinned": [latest[0]]})
 
     async def _close(self, room: Room, matrix_id: str, *, patient: bool) -> float | None:
-        """Remove everybody, empty what was written, by whomever, and go; if `patient` after the last card."""
+        """See `vacate`; if `patient` after the last card."""
         try:
             live = await look(self._http, matrix_id, self._own_user)
         except MatrixError as fault:
@@ -194,13 +194,17 @@ class Reconciler:
             return None
         if patient and not live.present - {who.user_id for who in room.members}:
             return _LOOK_AGAIN_S
+        await self.vacate(matrix_id, live)
+        await self._closed(room.id)
+        return None
+
+    async def vacate(self, matrix_id: str, live: LiveRoom) -> None:
+        """Remove everybody, empty what was written, by whomever, and go."""
         for guest in sorted(live.present):
             await self._act(matrix_id, "kick", guest)
         await empty(self._http, matrix_id)
         await self._leave(matrix_id)
-        await self._closed(room.id)
         self._metrics.rooms_closed.inc()
-        return None
 
     async def _closed(self, room_id: str) -> None:
         async with self._storage.unit() as uow:

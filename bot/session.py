@@ -11,6 +11,7 @@ import msgspec
 from bot.crypto import Machine, RoomKey
 from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, quote
 from bot.identities import Identities
+from bot.login import Account
 from bot.metrics import Metrics
 from bot.sync import Batch, batches
 from bot.timeline import TimelineEvent, read_event
@@ -35,14 +36,15 @@ class Session:
 
     def __init__(
         self, http: Homeserver, machine: Machine, identities: Identities, storage: Storage, region: Region,
-        own_user: str, metrics: Metrics,
+        account: Account, metrics: Metrics,
     ) -> None:  # fmt: skip
         self._http = http
         self._machine = machine
         self._identities = identities
         self._storage = storage
         self._region = region
-        self._own_user = own_user
+        self._own_user = account.user_id
+        self._since_ms = account.since_ms
         self._metrics = metrics
         self.first_sync = asyncio.Event()
         self._took_one = False
@@ -117,6 +119,8 @@ class Session:
             position += 1
             if event.kind == "own":
                 await uow.outbox.seen(position, event.event_id, event.transaction_id or event.wenk_id)
+                if event.sent_ms < self._since_ms:
+                    await self._disown(uow, event)
             elif await self._store_said(uow, event, position):
                 rooms.add(event.room_id)
         if batch.room_keys:
@@ -129,6 +133,15 @@ class Session:
         await uow.inbox.advance(batch.token, position)
         return rooms
 
+    async def _disown(self, uow: UnitOfWork, event: TimelineEvent) -> None:
+        """Another device of ours said it, and the database may not know: it is older, or the answer was lost.
+
+        What is not known cannot be taken away when its time is up, and is said again where it has to be.
+        """
+        room = await uow.rooms.by_matrix_id(event.room_id)
+        if room is not None and not await uow.outbox.knows(event.event_id):
+            await uow.outbox.redact(room.id, event.event_id)
+
     async def _store_said(self, uow: UnitOfWork, event: TimelineEvent, position: int) -> bool:
         room = await uow.rooms.by_matrix_id(event.room_id)
         if room is None or room.state == "closed":
@@ -137,7 +150,11 @@ class Session:
             # What professionals say to each other is not ours.
             return False
         said = _said(event)
-        added = await uow.inbox.add(position, event.event_id, event.room_id, event.sender, said, event.session_id)
+        # Nobody gives a device the key to what was said before it existed: its sender is asked at once.
+        in_vain = event.sent_ms < self._since_ms
+        added = await uow.inbox.add(
+            position, event.event_id, event.room_id, event.sender, said, event.session_id, in_vain=in_vain
+        )
         return added and event.session_id is None
 
     async def _now_readable(self, uow: UnitOfWork, keys: tuple[RoomKey, ...], position: int, rooms: set[str]) -> int:

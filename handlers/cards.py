@@ -6,7 +6,7 @@ from typing import Any
 from handlers.words import Line, Text, say
 
 TO_ACT_ON = frozenset(
-    {"match.notice", "match.introduction", "match.earlier", "signal.expiring", "review.opened", "alarm"}
+    {"match.notice", "match.introduction", "match.earlier", "signal.expiring", "review.opened", "alarm", "restored"}
 )
 """Clients show no notification for `m.notice`: these kinds somebody must act on are `m.text`."""
 

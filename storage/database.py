@@ -52,16 +52,27 @@ def _migrations() -> Config:
     return config
 
 
+def revision(connection: Connection) -> str | None:
+    """Of which version the tables are; None: there are none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str | None:
+    """The version that this Wenk works with."""
+    return ScriptDirectory.from_config(_migrations()).get_current_head()
+
+
 def _refuse_newer(connection: Connection) -> None:
     script = ScriptDirectory.from_config(_migrations())
-    known = {revision.revision for revision in script.walk_revisions()}
-    current = MigrationContext.configure(connection).get_current_revision()
+    known = {each.revision for each in script.walk_revisions()}
+    current = revision(connection)
     if current is not None and current not in known:
         msg = f"the database ({current}) is newer than this Wenk: install the Wenk that wrote it, or a later one"
         raise DatabaseFault(msg)
 
 
-def _migrate(connection: Connection) -> None:
+def migrate(connection: Connection) -> None:
+    """Make the tables, or bring them up to date; raises DatabaseFault if they are newer than this Wenk."""
     _refuse_newer(connection)
     config = _migrations()
     config.attributes["connection"] = connection
@@ -123,7 +134,7 @@ async def _bring_up_to_date(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         await connection.execution_options(**{_WRITES: True})
         async with connection.begin():
-            await connection.run_sync(_migrate)
+            await connection.run_sync(migrate)
 
 
 def _ms(moment: datetime) -> int:
@@ -193,9 +204,15 @@ class Storage:
         self.settle(frozenset(unit.rooms_to_settle))
         self.wake(frozenset(unit.rooms_to_wake))
 
-    async def settle_journal(self) -> None:
-        """To be done before anything is due: see `_settle`. Raises JournalFault."""
+    async def begin(self) -> None:
+        """Make sure of what a bot relies on, before anything is due; raises DatabaseFault, JournalFault.
+
+        It is no bare copy of a backup, and what the journal names but is there still is known as kept (`_settle`).
+        """
         async with self.unit() as uow:
+            origin = await uow.backups.origin()
+            if origin is not None and not origin.loaded:
+                raise DatabaseFault("the database is a backup: move it away, and bring it back with `wenk restore`")
             await self._settle(uow)
 
     async def _settle(self, unit: UnitOfWork) -> Journal:

@@ -61,9 +61,13 @@ class Inbox(Repository):
             await self._s.run(insert(progress).values(id=1, token=token, position=position))
 
     async def add(
-        self, position: int, event_id: str, matrix_room: str, sender: str, said: Said, session_id: str | None = None
-    ) -> bool:
-        """Take an event in; False if it was in already. With `session_id` it waits for that key."""
+        self, position: int, event_id: str, matrix_room: str, sender: str, said: Said,
+        session_id: str | None = None, *, in_vain: bool = False,
+    ) -> bool:  # fmt: skip
+        """Take an event in; False if it was in already. With `session_id` it waits for that key.
+
+        `in_vain`: the key cannot come; as if it had been waited for long enough.
+        """
         if await self._s.value(select(inbox.c.position).where(inbox.c.event_id == event_id)) is not None:
             return False
         await self._s.run(
@@ -76,7 +80,7 @@ class Inbox(Repository):
                 state="waiting" if session_id else "new",
                 session_id=session_id,
                 sealed=self._seal(event_id, said),
-                received_at=self._s.now_ms,
+                received_at=0 if in_vain else self._s.now_ms,
             )
         )
         return True

@@ -77,6 +77,10 @@ class Introductions(Repository):
             .values(arrived=True)
         )
 
+    async def nobody_arrived(self, number: int) -> None:
+        """The room is a new one: who comes into it is announced anew."""
+        await self._s.run(update(participation).where(participation.c.introduction_id == number).values(arrived=False))
+
     async def set_close_on(self, number: int, day: date | None) -> None:
         await self._s.run(update(introduction).where(introduction.c.id == number).values(close_on=day))
 

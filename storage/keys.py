@@ -14,6 +14,7 @@ import msgspec
 from storage.durable import write_durably
 
 KEY_BYTES = 32
+_MOST_BYTES = 100_000
 
 
 class KeysFault(Exception):
@@ -117,6 +118,17 @@ class Keys:
         )
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(self.path, msgspec.json.format(msgspec.json.encode(file)), new=new)
+
+
+def is_keys_file(path: Path) -> bool:
+    """Whether this is a keys file, somebody's copy of one included."""
+    if path.stat().st_size > _MOST_BYTES:
+        return False
+    try:
+        msgspec.json.decode(path.read_bytes(), type=KeysFile)
+    except (msgspec.MsgspecError, OSError, ValueError):
+        return False
+    return True
 
 
 def _key(text: str) -> bytes:

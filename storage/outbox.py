@@ -90,6 +90,16 @@ class Outbox(Repository):
         )
         return self._letter(row) if row else None
 
+    async def next_redaction(self) -> tuple[str, str, str] | None:
+        """Its id, our id of the room, and the event: the next that is to be emptied, whatever else is to be said."""
+        row = await self._s.one(
+            select(outbox.c.id, outbox.c.room_id, outbox.c.target)
+            .where(outbox.c.state == "pending", outbox.c.action == "redaction")
+            .order_by(outbox.c.seq)
+            .limit(1)
+        )
+        return (row.id, row.room_id, row.target) if row else None
+
     async def sent(self, identity: str, event_id: str | None, devices: int | None = None) -> None:
         """The server has it (`event_id` None: it was not to be had any more); the content goes."""
         await self._s.run(
@@ -108,6 +118,18 @@ class Outbox(Repository):
         )
         await self._s.run(
             update(outbox).where(which, outbox.c.position.is_(None)).values(position=position, event_id=event_id)
+        )
+
+    async def knows(self, event_id: str) -> bool:
+        """Whether this event of ours is known."""
+        return await self._s.value(select(outbox.c.seq).where(outbox.c.event_id == event_id).limit(1)) is not None
+
+    async def stand_by_what_was_seen(self) -> None:
+        """What came by in the timeline was sent, though that was never written down: it is not sent again."""
+        await self._s.run(
+            update(outbox)
+            .where(outbox.c.state == "pending", outbox.c.event_id.is_not(None))
+            .values(state="sent", sealed=None, redact_at=outbox.c.lifetime_ms + self._s.now_ms)
         )
 
     async def place(self, identity: str) -> tuple[int | None, str | None]:

@@ -52,6 +52,10 @@ class Questions(Repository):
         still_open = and_(question.c.sealed.is_not(None), question.c.expires_at > self._s.now_ms)
         return bool(await self._s.value(delete(question).where(which).returning(still_open)))
 
+    async def drop_all(self) -> None:
+        """Forget what every desk waits for."""
+        await self._s.run(delete(question))
+
     async def lapse(self) -> int:
         """Empty all that are over an hour old; how many."""
         return await self._s.run(update(question).where(self._lapsed()).values(sealed=None))

@@ -1,7 +1,7 @@
 """Rooms as they should be: the reconciler makes the server match this."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,6 +161,31 @@ class Rooms(Repository):
 
     async def by_matrix_id(self, matrix_id: str) -> Room | None:
         return await self._find(room.c.matrix_id == matrix_id)
+
+    async def owners_of_desks(self) -> Sequence[str]:
+        """Who has a desk."""
+        rows = await self._s.all(select(room.c.owner).where(room.c.owner.is_not(None)).order_by(room.c.owner))
+        return [row.owner for row in rows]
+
+    async def made(self) -> Mapping[str, str]:
+        """The Matrix ids of the rooms that exist, as far as we know, by our ids."""
+        rows = await self._s.all(
+            select(room.c.id, room.c.matrix_id).where(room.c.matrix_id.is_not(None), room.c.state != "closed")
+        )
+        return {row.id: row.matrix_id for row in rows}
+
+    async def make_anew(self, identity: str) -> int | None:
+        """The room is there no more: another one, in which nobody is yet, if it is still wanted.
+
+        The number of the introduction to which it belongs, if it does.
+        """
+        gone = update(room).where(room.c.id == identity, room.c.state == "open").values(state="wanted", matrix_id=None)
+        if not await self._s.run(gone):
+            return None
+        await self.retire_alias(identity)
+        await self._s.run(update(member).where(member.c.room_id == identity).values(membership="none"))
+        number: int | None = await self._s.value(select(room.c.introduction_id).where(room.c.id == identity))
+        return number
 
     async def with_unsent_for(self, user_id: str) -> Sequence[str]:
         """Our ids of the rooms in which this person is wanted and something waits to be sent."""

@@ -1,11 +1,11 @@
 """What the repositories of one unit of work share."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Executable, Row
+from sqlalchemy import Connection, CursorResult, Executable, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calendar import day_of
@@ -65,6 +65,10 @@ class Session:
 
     async def value(self, statement: Executable) -> Any:  # noqa: ANN401 (whatever the one column holds)
         return (await self._execute(statement)).scalar()
+
+    async def run_sync(self, work: Callable[[Connection], None]) -> None:
+        """Have something done on the connection that knows nothing of waiting."""
+        await finish(self._connection.run_sync(work))
 
     async def _execute(self, statement: Executable) -> CursorResult[Any]:
         return await finish(self._connection.execute(statement))

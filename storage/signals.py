@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from domain.address import Address
 from domain.birth import BirthDate
@@ -132,6 +132,12 @@ class Signals(Repository):
 
     async def exists(self, ref: str) -> bool:
         return await self._s.value(select(signal.c.id).where(signal.c.ref == ref)) is not None
+
+    async def check_keys(self) -> None:
+        """Open one signal of each version of the master key; raises Unsealable if these are not the keys."""
+        first = select(func.min(signal.c.id)).group_by(signal.c.key_version)
+        for row in await self._s.all(select(signal).where(signal.c.id.in_(first))):
+            self._signal(row)
 
     async def set_state(self, which: Signal, state: State, ended_on: date | None, look_on: date) -> Signal:
         self._s.effects += 1

@@ -8,6 +8,7 @@ from storage.audit import AuditLog
 from storage.inbox import Inbox
 from storage.introductions import Introductions
 from storage.journaled import Journaled
+from storage.origin import Backups
 from storage.outbox import Outbox
 from storage.pairs import Pairs
 from storage.people import People
@@ -32,6 +33,7 @@ class UnitOfWork:
     def __init__(self, connection: AsyncConnection, vault: Vault, now: datetime) -> None:
         self._session = session = Session(connection, vault, now)
         self.audit = AuditLog(session)
+        self.backups = Backups(session)
         self.inbox = Inbox(session)
         self.introductions = Introductions(session)
         self.journaled = Journaled(session)

@@ -180,11 +180,11 @@ class Stage:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    async def wenk(self, command: str) -> asyncio.subprocess.Process:
+    async def wenk(self, command: str, *arguments: str) -> asyncio.subprocess.Process:
         """Any command, with this stage's config; what it says goes to `log_path`."""
         with self.log_path.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", command, "-c", str(self.config),
+                sys.executable, "-m", "bot", command, "-c", str(self.config), *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.env},
                 start_new_session=True,
             )  # fmt: skip

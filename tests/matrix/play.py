@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 import aiohttp
 
+from bot.crosssigning import Identity, read_identity
 from bot.demo.person import Card, Person
 from bot.demo.stage import Stage
 from bot.demo.synapse import LocalSynapse
@@ -158,6 +159,15 @@ class Play:
         """Status and text of a page of the bot's own."""
         async with aiohttp.ClientSession() as session, session.get(f"{self.stage.web}/{page}") as answer:
             return answer.status, await answer.text()
+
+    async def identity(self) -> Identity:
+        """Who the bot is, as anybody can see it."""
+        anna = self.anna.who
+        assert isinstance(anna, Person)
+        body: dict[str, Any] = {"device_keys": {self.bot: []}}
+        identity = read_identity(await anna.http.request("POST", "/_matrix/client/v3/keys/query", body=body), self.bot)
+        assert identity is not None
+        return identity
 
     async def drained(self, timeout_s: float = 120) -> None:
         """Until nothing waits any more: all is answered, and what is to be redacted is redacted."""

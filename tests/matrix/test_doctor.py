@@ -24,6 +24,7 @@ from bot.http import Homeserver
 from bot.init import init
 from bot.login import Account, log_in
 from bot.olm import StoreSealed
+from storage.journal import Journal, JournalFault
 from storage.keys import Keys, KeysFault
 
 HERE: Final = Path(__file__).parents[2]
@@ -306,3 +307,35 @@ async def test_what_lifting_the_limits_is_good_for(tmp_path: Path) -> None:
         assert config.matrix.admin_token_file
         assert await limits_are_lifted(config, config.matrix.admin_token_file)
         assert not await _is_held_back(stage, 12)
+
+
+async def test_a_journal_of_erasures_that_is_gone_or_old(stage: Stage, doctor: Doctor) -> None:
+    journal = stage.directory / "data" / "erased.journal"
+    begun = journal.read_bytes()
+    journal.unlink()
+    status, said = await doctor()
+    assert status == 1
+    assert "no journal of erasures" in said
+    status, said = await _wenk(stage, "run")
+    assert status == 1
+    assert "no journal of erasures" in said
+
+    assert "make one now" in await _init(stage)
+    assert (await doctor())[0] == 0
+    journal.write_bytes(begun)
+    status, said = await doctor()
+    assert status == 1
+    assert "another database" in said
+    with pytest.raises(JournalFault, match="another database"):
+        await _init(stage)
+
+
+async def test_init_does_not_take_the_journal_of_a_lost_database_for_its_own(stage: Stage) -> None:
+    """Whoever has lost the database means to restore it."""
+    data = stage.directory / "data"
+    Journal.open(data / "erased.journal").append("erased", ("S-000001",), 1)
+    for file in data.glob("wenk.db*"):
+        file.unlink()
+    with pytest.raises(JournalFault, match="wenk restore"):
+        await _init(stage)
+    assert Journal.open(data / "erased.journal").erased() == {"S-000001"}

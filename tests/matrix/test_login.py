@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.demo.synapse import LocalSynapse
-from bot.http import MatrixError
-from bot.login import Account, SessionFault, log_in, stay_logged_in
+from bot.http import LoggedOut, MatrixError
+from bot.login import Account, SessionFault, log_in, log_others_out, stay_logged_in
 from tests.matrix.people import PASSWORD, Town, meet, reads
 
 
@@ -46,6 +47,36 @@ async def test_a_login_makes_a_new_device_unless_one_is_named(town: Town) -> Non
     assert again.device_id == first.device_id
     answer = await http.request("GET", "/_matrix/client/v3/devices")
     assert {device["device_id"] for device in answer["devices"]} == {first.device_id, second.device_id}
+
+
+async def test_all_other_sessions_are_ended_and_ours_is_not(town: Town) -> None:
+    user_id = await town.account("bot")
+    old, other, http = town.server(), town.server(), town.server()
+    await log_in(old, user_id, PASSWORD)
+    await log_in(other, user_id, PASSWORD)
+    account = await log_in(http, user_id, PASSWORD)
+    assert await log_others_out(http, account, PASSWORD) == 2
+    assert await log_others_out(http, account, PASSWORD) == 0
+    answer = await http.request("GET", "/_matrix/client/v3/devices")
+    assert [device["device_id"] for device in answer["devices"]] == [account.device_id]
+    for ended in (old, other):
+        with pytest.raises(LoggedOut):
+            await ended.request("GET", "/_matrix/client/v3/devices")
+
+
+async def test_a_device_knows_since_when_it_is_there(town: Town, tmp_path: Path) -> None:
+    """By the homeserver's clock; a soft logout makes no new device."""
+    anna = await town.person("anna")
+    room = await meet(anna)
+    before = await anna.say(room, "before")
+    user_id = await town.account("bot")
+    http = town.server()
+    account = await log_in(http, user_id, PASSWORD)
+    event = await anna.http.request("GET", f"/_matrix/client/v3/rooms/{room}/event/{before}")
+    assert abs(account.since_ms - event["origin_server_ts"]) < 30_000
+    later = msgspec.structs.replace(account, since_ms=5)
+    await stay_logged_in(http, later, tmp_path / "session.json", lambda: PASSWORD)()
+    assert Account.load(tmp_path / "session.json").since_ms == 5
 
 
 async def test_a_wrong_password_is_told(town: Town) -> None:

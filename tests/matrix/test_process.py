@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.crosssigning import Identity, read_identity
-from bot.demo.person import Person
 from bot.demo.synapse import LocalSynapse
 from bot.http import quote
 from tests.matrix.play import Admin, Play, administrator, playing
@@ -33,16 +31,6 @@ def _kept(play: Play) -> tuple[bytes, Any]:
     """The keys, and the session."""
     folder = play.stage.directory
     return (folder / "secrets" / "keys.json").read_bytes(), json.loads((folder / "data" / "session.json").read_text())
-
-
-async def _identity(play: Play) -> Identity:
-    """Who the bot is, as anybody can see it."""
-    anna = play.anna.who
-    assert isinstance(anna, Person)
-    body: dict[str, Any] = {"device_keys": {play.bot: []}}
-    identity = read_identity(await anna.http.request("POST", "/_matrix/client/v3/keys/query", body=body), play.bot)
-    assert identity is not None
-    return identity
 
 
 async def _finished(process: asyncio.subprocess.Process) -> int:
@@ -69,9 +57,9 @@ async def test_a_second_process_refuses_to_start(play: Play) -> None:
 
 async def test_init_again_changes_nothing(play: Play) -> None:
     await play.stage.stop()
-    before = _kept(play), await _identity(play)
+    before = _kept(play), await play.identity()
     await play.stage.init()
-    assert (_kept(play), await _identity(play)) == before
+    assert (_kept(play), await play.identity()) == before
     await play.stage.start()
     assert (await play.anna.ask("help")).verified
 
@@ -79,7 +67,7 @@ async def test_init_again_changes_nothing(play: Play) -> None:
 async def test_who_is_logged_out_says_so_and_init_makes_a_new_device_with_the_kept_keys(
     play: Play, admin: Admin
 ) -> None:
-    (keys, session), identity = _kept(play), await _identity(play)
+    (keys, session), identity = _kept(play), await play.identity()
     devices = f"/_synapse/admin/v2/users/{quote(play.bot)}/devices"
     await admin.http.request("DELETE", f"{devices}/{quote(session['device_id'])}")
     await play.anna.who.say(play.anna.desk, "help")
@@ -91,7 +79,7 @@ async def test_who_is_logged_out_says_so_and_init_makes_a_new_device_with_the_ke
     kept, renewed = _kept(play)
     assert kept == keys
     assert renewed["device_id"] != session["device_id"]
-    now = await _identity(play)
+    now = await play.identity()
     assert now.master == identity.master
     assert [device.device_id for device in now.devices] == [renewed["device_id"]]
     await play.stage.start()

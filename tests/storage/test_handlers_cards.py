@@ -71,6 +71,7 @@ async def test_only_what_somebody_must_act_on_rings_a_bell(house: House) -> None
         "alarm",
         "review.opened",
         "signal.expiring",
+        "restored",
     } == TO_ACT_ON
 
 

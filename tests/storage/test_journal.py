@@ -285,10 +285,10 @@ async def test_a_kill_between_journal_and_commit_is_found_out_and_the_signal_was
     assert Journal.open(archive.journal_file).erased() == {"S-000001", "S-000002"}, "else this shows nothing"
 
     started = await archive.open_another()
-    await started.settle_journal()
+    await started.begin()
     assert Journal.open(archive.journal_file).erased() == {"S-000002"}
     lines = archive.journal_file.read_bytes()
-    await started.settle_journal()
+    await started.begin()
     assert archive.journal_file.read_bytes() == lines, "said once"
     async with started.unit() as uow:
         await erase(uow, "S-000001")
@@ -347,7 +347,7 @@ async def test_a_database_refuses_a_journal_that_is_not_its_own(archive: Archive
     damage(archive, old)
     again = await archive.open_another()
     with pytest.raises(JournalFault, match=what):
-        await again.settle_journal()
+        await again.begin()
     with pytest.raises(JournalFault, match=what):
         async with again.unit() as uow:
             await erase(uow, "S-000002")
@@ -363,4 +363,4 @@ async def test_what_was_erased_long_ago_leaves_the_journal(archive: Archive) -> 
         archive.now += timedelta(days=20)
     await archive.storage.compact_journal(timedelta(days=30))
     assert Journal.open(archive.journal_file).erased() == {"S-000002"}
-    await archive.storage.settle_journal()
+    await archive.storage.begin()

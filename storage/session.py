@@ -26,12 +26,12 @@ async def finish(work: Awaitable[T]) -> T:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.shield(task)
+            await asyncio.wait({task})  # which raises nothing of the task's own
         except asyncio.CancelledError as again:
             cancelled = again
     if cancelled:
         # Also where the work failed: who is told to stop must not take that for a fault to be tried again.
-        raise cancelled from task.exception()
+        raise cancelled from (None if task.cancelled() else task.exception())
     return task.result()
 
 

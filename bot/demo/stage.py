@@ -34,7 +34,7 @@ class Stage:
         web: the base URL of `/readyz` and `/metrics`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (choices of one stage, by name)
         self,
         directory: Path,
         *,
@@ -44,6 +44,7 @@ class Stage:
         limits: Literal["default", "generous"] = "generous",
         database_url: str = "sqlite+aiosqlite:///data/wenk.db",
         env: Mapping[str, str] | None = None,
+        reached_at: str | None = None,
     ) -> None:
         """Prepare a stage.
 
@@ -55,6 +56,7 @@ class Stage:
             limits: of a new homeserver.
             database_url: as in the config.
             env: added to the bot's environment.
+            reached_at: where the bot finds the homeserver, if something stands between; people reach it directly.
         """
         self.directory = directory
         self.synapse = synapse or LocalSynapse(directory / "synapse", limits=limits)
@@ -68,6 +70,7 @@ class Stage:
         self._coordinators = coordinators
         self._region = dict(region or {})
         self._database_url = database_url
+        self._reached_at = reached_at or self.synapse.url
         self._port = free_port()
         self.web = f"http://127.0.0.1:{self._port}"
         self._process: asyncio.subprocess.Process | None = None
@@ -208,7 +211,7 @@ class Stage:
             "\n".join(
                 [
                     "[matrix]",
-                    f'homeserver = "{self.synapse.url}"',
+                    f'homeserver = "{self._reached_at}"',
                     f'user_id = "{self.user_id("wenk")}"',
                     'password_file = "secrets/password"',
                     "[storage]",

@@ -5,69 +5,20 @@ And the other way round: a room that is not as it should be is never spoken in.
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bot.app import session_file
-from bot.config import Config, load
 from bot.demo.stage import Stage
 from bot.demo.synapse import LocalSynapse
-from bot.http import Homeserver, MatrixError, quote
+from bot.http import MatrixError, quote
 from bot.live import look
-from bot.login import Account
-from bot.metrics import Metrics
-from bot.rooms import Reconciler
-from handlers.office import Office
-from handlers.people import admit_coordinators
-from storage.database import Storage
-from storage.keys import Keys
-from storage.rooms import Room
-from storage.vault import Vault
-
-
-class Bot:
-    """The bot's account and database, before the process is started."""
-
-    def __init__(self, stage: Stage, storage: Storage, http: Homeserver, account: Account, config: Config) -> None:
-        self.stage = stage
-        self.storage = storage
-        self.http = http
-        self.user_id = account.user_id
-        self.config = config
-        self.making = Reconciler(http, storage, config.region, account.user_id, Metrics())
-
-    async def desk(self) -> Room:
-        """Anna's desk, as it is wanted."""
-        async with self.storage.unit() as uow:
-            await admit_coordinators(Office(uow, self.config.region))
-            return await uow.rooms.desk(self.stage.user_id("anna"))
-
-    async def create(self, body: dict[str, Any]) -> str:
-        """What a createRoom did whose answer never came."""
-        return str((await self.http.request("POST", "/_matrix/client/v3/createRoom", body=body, safe=False))["room_id"])
-
-    async def desks_of_anna(self) -> set[str]:
-        """The rooms to which Anna is invited once the bot is ready."""
-        await self.stage.start()
-        anna = await self.stage.person("anna")
-        await anna.wait_for(lambda card: card.wenk.get("kind") == "welcome")
-        return set(anna.rooms()) | anna.invitations
+from tests.matrix.reconciling import Bot, prepared
 
 
 @pytest.fixture
 async def bot(synapse: LocalSynapse, tmp_path: Path) -> AsyncIterator[Bot]:
-    async with Stage(tmp_path / "stage", synapse=synapse) as stage:
-        await stage.init()
-        config = load(stage.config)
-        account = Account.load(session_file(config))
-        storage = await Storage.open(config.storage.url, Vault(Keys.load(config.storage.keys_file)))
-        http = Homeserver(synapse.url, account.access_token)
-        try:
-            yield Bot(stage, storage, http, account, config)
-        finally:
-            await http.close()
-            await storage.close()
+    async with Stage(tmp_path / "stage", synapse=synapse) as stage, prepared(stage) as bot:
+        yield bot
 
 
 async def test_a_room_whose_creation_was_never_answered_is_the_room(bot: Bot) -> None:

@@ -70,7 +70,7 @@ class Stage:
         self._coordinators = coordinators
         self._region = dict(region or {})
         self._database_url = database_url
-        self._reached_at = reached_at or self.synapse.url
+        self._reached_at = reached_at
         self._port = free_port()
         self.web = f"http://127.0.0.1:{self._port}"
         self._process: asyncio.subprocess.Process | None = None
@@ -211,7 +211,7 @@ class Stage:
             "\n".join(
                 [
                     "[matrix]",
-                    f'homeserver = "{self._reached_at}"',
+                    f'homeserver = "{self._reached_at or self.synapse.url}"',
                     f'user_id = "{self.user_id("wenk")}"',
                     'password_file = "secrets/password"',
                     "[storage]",

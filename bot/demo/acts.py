@@ -165,7 +165,7 @@ async def third(play: Play) -> None:
     card = await lin.receives("match.introduction", of=everybody, ref=notice.wenk["ref"])
     play.checks("het is dezelfde kennismaking", holds=card.room_id == play.room)
     await fatima.receives("match.joined", user_id=lin.person.user_id)
-    await lin.says(play.room, "Hallo allebei! Ik bel maandag even rond.", to=[fatima, joost])
+    await lin.says(play.room, "Hallo allebei! Ik bel maandag even rond.", to=everybody)
     read = [card for card in lin.person.cards if card.room_id == play.room and not card.wenk]
     play.checks("Lin leest niet wat er eerder is gezegd", holds=[card.sender for card in read] == [lin.person.user_id])
     screen.tell("Wat Fatima en Joost eerder schreven, ziet Lin niet.")

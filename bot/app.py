@@ -212,6 +212,7 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         async def answered() -> None:
             await reception.idle()
             await delivery.idle()
+            await rooms.idle()
 
         session.answered = answered
         wenk = Wenk(

@@ -42,6 +42,7 @@ class Identities:
         self._known: dict[str, Identity | None] = {}
         self._changes: defaultdict[str, int] = defaultdict(int)
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._early: set[asyncio.Task[Identity | None]] = set()
 
     async def of(self, user_id: str, *, fresh: bool = False) -> Identity | None:
         """A user's identity with the devices that it signed; None if the user has none.
@@ -69,10 +70,24 @@ class Identities:
             return identity
 
     def changed(self, user_ids: Iterable[str]) -> None:
-        """The server says that these users' devices changed."""
+        """The server says that these users' devices changed.
+
+        Of whom we had to do with, they are asked for at once: something will be said to them, or by them, and then it
+        need not wait for that.
+        """
         for user_id in user_ids:
-            self._known.pop(user_id, None)
             self._changes[user_id] += 1
+            if user_id in self._known:
+                del self._known[user_id]
+                task = asyncio.create_task(self.of(user_id), name="identity")
+                self._early.add(task)
+                task.add_done_callback(self._asked_early)
+
+    def _asked_early(self, task: asyncio.Task[Identity | None]) -> None:
+        """Whoever needs it asks again, and hears then what went wrong."""
+        self._early.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def _ask(self, user_id: str) -> Identity | None:
         body: dict[str, Any] = {"device_keys": {user_id: []}}

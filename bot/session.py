@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_S = 60.0
 _DECLINED_WITHIN_S = 20.0
-_AFTER_YOU_S = 0.05
+_AFTER_YOU_S = 0.25
 
 
 class Session:
@@ -103,7 +103,7 @@ class Session:
             await self._after_you()
 
     async def _after_you(self) -> None:
-        """Who waits alone for an answer goes before the next long poll, which costs the server more.
+        """Who waits alone, for an answer or for a room, goes before the next long poll, which costs the server more.
 
         Not so in a burst: there the poll brings what the others said, and they wait too.
         """

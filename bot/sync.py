@@ -19,7 +19,8 @@ LONG_POLL_MS: Final = 30_000
 _ANSWER_WITHIN_S: Final = 60.0  # beyond the long poll
 _PAGE: Final = "100"
 _NOT_OURS: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
-_HEARD: Final = ("m.room.encrypted", "m.room.message", "m.reaction", "m.room.member")
+_BEGINS: Final = "m.room.create"
+_HEARD: Final = ("m.room.encrypted", "m.room.message", "m.reaction", "m.room.member", _BEGINS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,9 @@ async def _news(http: Homeserver, room_id: str, room: Mapping[str, Any], since: 
     """The events of a room in order: what the timeline left out first."""
     timeline = room.get("timeline", {})
     missed: list[dict[str, Any]] = []
-    if timeline.get("limited") and since and timeline.get("prev_batch"):
+    # A room that was made just now is said to be limited as well; but nothing comes before its first event.
+    is_whole = any(event.get("type") == _BEGINS for event in _events(room, "timeline"))
+    if timeline.get("limited") and since and timeline.get("prev_batch") and not is_whole:
         missed = await _missed(http, room_id, timeline["prev_batch"], since, heard)
     # State changes in a gap stand in the gap; what else the server tells of the state is older than the timeline.
     known = {event["event_id"]: event for event in (*missed, *_events(room, "state"), *_events(room, "timeline"))}

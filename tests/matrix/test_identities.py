@@ -146,6 +146,19 @@ async def test_an_identity_is_pinned_and_asked_for_once(
     assert bot.http.requests == sent + 2
 
 
+async def test_after_a_change_they_are_asked_for_before_anybody_needs_them(
+    town: Town, bot: Bare, identities: Identities
+) -> None:
+    anna, stranger = await town.person("anna"), await town.person("stranger")
+    await identities.of(anna.user_id)
+    sent = bot.http.requests
+    identities.changed([anna.user_id, stranger.user_id])
+    await asyncio.gather(*identities._early)
+    assert bot.http.requests == sent + 1, "not for somebody with whom we had nothing to do"
+    assert await identities.of(anna.user_id)
+    assert bot.http.requests == sent + 1
+
+
 async def test_many_who_ask_at_once_ask_the_server_once(town: Town, bot: Bare, identities: Identities) -> None:
     anna = await town.person("anna")
     sent = bot.http.requests

@@ -98,6 +98,27 @@ async def test_a_gap_is_filled(town: Town, bot: Bare) -> None:
     assert [event.event_id for event in batch.events if event.room_id == other] == [beside]
 
 
+async def test_a_room_that_was_made_just_now_has_no_gap(town: Town, bot: Bare) -> None:
+    """The server calls its timeline limited all the same: asking what came before its beginning would be in vain."""
+    anna = await town.person("anna")
+    token = await start(bot)
+    room = await desk(bot, anna)
+    said = await anna.say(room, "hallo")
+    before = bot.http.requests
+    batch = await next_of(bot, token)
+    assert bot.http.requests == before + 1, "one poll, and nothing besides"
+    assert [event.event_id for event in batch.events] == [said]
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_gap_in_a_room_that_was_made_just_now_is_filled(town: Town, bot: Bare) -> None:
+    anna = await town.person("anna")
+    token = await start(bot)
+    room = await desk(bot, anna)
+    said = [await anna.say(room, str(number)) for number in range(15)]
+    assert [event.event_id for event in (await next_of(bot, token)).events] == said
+
+
 @pytest.mark.usefixtures("small_pages")
 async def test_who_joined_in_a_gap_is_heard_of(town: Town, bot: Bare) -> None:
     anna, bert = await town.person("anna"), await town.person("bert")

@@ -1,16 +1,19 @@
 """A disk that loses its power: what was synced is there; the rest is lost, torn or there, as it happens.
 
-A `Disk` is the log of what was done in a directory (`tests/power/watch.py` writes it). A `Platter` follows it as far as one
-likes, and makes the directory as a power cut at that moment may leave it: any number of cuts for one run.
+A `Disk` is the log of what was done in a directory (`tests/power/watch.py` writes it). A `Platter` follows it as far as
+one likes, and makes the directory as a power cut at that moment may leave it: any number of cuts for one run.
 
 A sector of a file is there as it was after some one of the writes since the last sync, each sector for itself, and so
 is the file's size; in a directory the changes of names go to disk in their order. That is what SQLite relies on
 ("powersafe overwrite"), and no more than that.
 """
 
+import random
+import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -119,7 +122,13 @@ class _File:
         self.since: list[Written | Resized] = []
 
     def sync(self) -> None:
-        self.safe = self.survives(lucky)
+        for change in self.since:
+            if isinstance(change, Resized):
+                del self.safe[change.size :]
+                self.safe.extend(bytes(change.size - len(self.safe)))
+            else:
+                self.safe.extend(bytes(max(0, change.offset - len(self.safe))))
+                self.safe[change.offset : change.offset + len(change.data)] = change.data
         self.since.clear()
 
     def survives(self, luck: Luck) -> bytearray:
@@ -189,3 +198,21 @@ class Platter:
             else:
                 (target / name).write_bytes(self._files[number].survives(luck))
                 (target / name).chmod(0o600)
+
+
+def cuts(disk: Disk, when: Iterable[tuple[int, Luck]], target: Path) -> Iterator[int]:
+    """At each of these moments the power goes; `target` is what is found afterwards, until the next one."""
+    platter = Platter(disk)
+    for moment, luck in sorted(when, key=lambda cut: cut[0]):
+        platter.advance(moment)
+        platter.cut(target, luck)
+        yield moment
+        shutil.rmtree(target)
+
+
+def everywhere(disk: Disk, since: int = 0, most: int = 200) -> list[tuple[int, Luck]]:
+    """At so many moments from this one on (or at all there are) and at the last: with no luck, or as it happens."""
+    rng = random.Random(2026)
+    moments = range(since, disk.now)
+    some = rng.sample(moments, min(most, len(moments)))
+    return [(moment, rng.choice([unlucky, partial(rng.randint, 0)])) for moment in some] + [(disk.now, unlucky)]

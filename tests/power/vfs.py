@@ -1,9 +1,9 @@
 """Between SQLite and its files: what it writes, syncs, makes and deletes is noted; all else goes straight through.
 
-The very SQLite that Python's `sqlite3` uses is given another default VFS: a copy of its own in which opening and deleting
-are ours, and of each open file the methods that write, truncate, sync and close. (The shared memory of a WAL is no file
-of the VFS, and nothing of it outlives a power cut.) A directory counts as synced when SQLite opens it: it opens it for
-nothing else.
+The very SQLite that Python's `sqlite3` uses is given another default VFS: a copy of its own in which opening and
+deleting are ours, and of each open file the methods that write, truncate, sync and close. (The shared memory of a WAL
+is no file of the VFS, and nothing of it outlives a power cut.) A directory counts as synced when SQLite opens it: it
+opens it for nothing else.
 """
 
 import _sqlite3
@@ -60,7 +60,7 @@ class _File(ctypes.Structure):
 
 
 def _library() -> ctypes.CDLL:
-    """The SQLite that `sqlite3` was linked with: its own library is asked, and through it those that it is linked to."""
+    """The SQLite that `sqlite3` was linked with: its own library is asked, and so are those that it is linked to."""
     file = getattr(_sqlite3, "__file__", None)
     library = ctypes.CDLL(file) if file else None
     if library is None or not hasattr(library, "sqlite3_vfs_find"):

@@ -1,67 +1,72 @@
-"""Writing down what becomes durable in a directory, in one order: by Python's `os`, and by SQLite (`tests/power/vfs.py`)."""
+"""Noting what becomes durable in a directory, in one order: Python's `os` here, SQLite in `tests/power/vfs.py`."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from tests.power.disk import Disk, Synced
 from tests.power.vfs import watch_sqlite
 
+_WATCHED: Final = ("open", "mkdir", "unlink", "link", "replace", "fsync")
 
-def _watch_os(disk: Disk, patch: pytest.MonkeyPatch) -> None:
-    """What Python does by itself; a file's content is looked at when it is synced or gets a name."""
-    do_open, fsync, mkdir, unlink = os.open, os.fsync, os.mkdir, os.unlink
 
-    def opened(path: Any, flags: int, *rest: Any, **more: Any) -> int:  # noqa: ANN401 (os.open's own)
+class _Python:
+    """Some functions of `os`; what was written to a file is looked at when it is synced or given a name."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._real: dict[str, Any] = {name: getattr(os, name) for name in _WATCHED}
+
+    def open(self, path: Any, flags: int, *rest: Any, **more: Any) -> int:  # noqa: ANN401 (as all here: as in `os`)
         there = os.path.lexists(path)
-        handle = do_open(path, flags, *rest, **more)
-        if flags & os.O_CREAT and not there and disk.holds(Path(path)):
-            disk.created(Path(path))
+        handle: int = self._real["open"](path, flags, *rest, **more)
+        if flags & os.O_CREAT and not there and self._disk.holds(Path(path)):
+            self._disk.created(Path(path))
         return handle
 
-    def made(path: Any, *rest: Any, **more: Any) -> None:  # noqa: ANN401 (os.mkdir's own)
-        mkdir(path, *rest, **more)
-        if disk.holds(Path(path)):
-            disk.created(Path(path))
+    def mkdir(self, path: Any, *rest: Any, **more: Any) -> None:  # noqa: ANN401
+        self._real["mkdir"](path, *rest, **more)
+        if self._disk.holds(Path(path)):
+            self._disk.created(Path(path))
 
-    def removed(path: Any, **more: Any) -> None:  # noqa: ANN401 (os.unlink's own)
-        unlink(path, **more)
-        if disk.holds(Path(path)):
-            disk.named(Path(path), None)
+    def unlink(self, path: Any, **more: Any) -> None:  # noqa: ANN401
+        self._real["unlink"](path, **more)
+        if self._disk.holds(Path(path)):
+            self._disk.named(Path(path), None)
 
-    def synced(handle: int) -> None:
-        number = disk.number(os.fstat(handle).st_ino)
+    def link(self, source: Any, target: Any, **more: Any) -> None:  # noqa: ANN401
+        self._real["link"](source, target, **more)
+        self._named(Path(target))
+
+    def replace(self, source: Any, target: Any, **more: Any) -> None:  # noqa: ANN401
+        self._real["replace"](source, target, **more)
+        self._named(Path(target), instead_of=Path(source))
+
+    def _named(self, path: Path, instead_of: Path | None = None) -> None:
+        number = self._disk.number(path.stat().st_ino)
         if number is not None:
-            disk.catch_up(number)
-        fsync(handle)
+            self._disk.named(path, number, instead_of=instead_of)
+            self._disk.catch_up(number)
+
+    def fsync(self, handle: int) -> None:
+        number = self._disk.number(os.fstat(handle).st_ino)
         if number is not None:
-            disk.note(number, Synced())
-
-    def again(how: Callable[..., None], *, moves: bool) -> Callable[..., None]:
-        def named(source: Any, target: Any, **more: Any) -> None:  # noqa: ANN401 (os.link's and os.replace's own)
-            number = disk.number(Path(source).stat().st_ino)
-            how(source, target, **more)
-            if number is not None and disk.holds(Path(target)):
-                disk.named(Path(target), number, instead_of=Path(source) if moves else None)
-                disk.catch_up(number)
-
-        return named
-
-    for name, function in (
-        ("open", opened), ("mkdir", made), ("unlink", removed), ("fsync", synced),
-        ("link", again(os.link, moves=False)), ("replace", again(os.replace, moves=True)),
-    ):  # fmt: skip
-        patch.setattr(os, name, function)
+            self._disk.catch_up(number)
+        self._real["fsync"](handle)
+        if number is not None:
+            self._disk.note(number, Synced())
 
 
 @contextmanager
 def watched(directory: Path) -> Iterator[Disk]:
-    """Whatever is made durable in this empty directory from now on is written down; skips where that cannot be."""
+    """Whatever happens in this empty directory from now on is noted; skips the test where that cannot be done."""
     disk = Disk(directory.resolve())
+    python = _Python(disk)
     with pytest.MonkeyPatch.context() as patch, watch_sqlite(disk):
-        _watch_os(disk, patch)
+        for name in _WATCHED:
+            patch.setattr(os, name, getattr(python, name))
         yield disk

@@ -22,7 +22,7 @@ from storage.database import Storage
 from storage.journal import Journal
 from storage.keys import Keys
 from storage.vault import Vault
-from tests.power.disk import Disk, cuts, everywhere
+from tests.power.disk import Disk, anywhere, cuts, unlucky
 from tests.power.watch import watched
 
 BOT: Final = "@bot:x"
@@ -152,7 +152,7 @@ async def test_no_ratchet_comes_back_and_no_key_is_lost(tmp_path: Path) -> None:
     root.mkdir()
     with watched(root) as disk:
         history = conversation(disk, root / "data")
-    for moment in cuts(disk, everywhere(disk, history[0].moment), tmp_path / "cut"):
+    for moment in cuts(disk, anywhere(disk, history[0].moment), tmp_path / "cut"):
         check([known for known in history if known.moment <= moment][-1], tmp_path / "cut" / "data")
 
 
@@ -173,7 +173,7 @@ def test_a_store_that_does_not_sync_is_noticed(tmp_path: Path, monkeypatch: pyte
         history = conversation(disk, root / "data")
     noticed = 0
     for known in history:
-        for _moment in cuts(disk, [(known.moment, lambda _changes: 0)], tmp_path / "cut"):
+        for _moment in cuts(disk, [(known.moment, unlucky)], tmp_path / "cut"):
             try:
                 check(known, tmp_path / "cut" / "data")
             except (AssertionError, KeyError, NoKey, TypeError, vodozemac.OlmDecryptionException):
@@ -219,7 +219,7 @@ async def test_init_goes_on_wherever_the_power_went_and_what_it_made_is_there(tm
         keys = await first_half_of_init(config)
         made = disk.now
         account.save(config.storage.data_dir / "session.json")
-    for moment in cuts(disk, everywhere(disk), tmp_path / "cut"):
+    for moment in cuts(disk, anywhere(disk, times=60), tmp_path / "cut"):
         config = configured(tmp_path / "cut")
         again = await first_half_of_init(config)
         if moment >= made:

@@ -210,9 +210,9 @@ def cuts(disk: Disk, when: Iterable[tuple[int, Luck]], target: Path) -> Iterator
         shutil.rmtree(target)
 
 
-def everywhere(disk: Disk, since: int = 0, most: int = 200) -> list[tuple[int, Luck]]:
-    """At so many moments from this one on (or at all there are) and at the last: with no luck, or as it happens."""
+def anywhere(disk: Disk, since: int = 0, times: int = 150) -> list[tuple[int, Luck]]:
+    """So often at some moment from this one on, and at the last of all: with no luck, or as it happens."""
     rng = random.Random(2026)
-    moments = range(since, disk.now)
-    some = rng.sample(moments, min(most, len(moments)))
-    return [(moment, rng.choice([unlucky, partial(rng.randint, 0)])) for moment in some] + [(disk.now, unlucky)]
+    some_luck = partial(rng.randint, 0)
+    cuts = [(rng.randint(since, disk.now), rng.choice([unlucky, some_luck])) for _ in range(times)]
+    return [*cuts, (disk.now, unlucky)]

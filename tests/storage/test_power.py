@@ -1,13 +1,11 @@
 """The power goes, at any moment: what a professional was told is so, and what was said is answered, once."""
 
-import random
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +20,7 @@ from storage.journal import Journal, JournalFault
 from storage.keys import Keys
 from storage.schema import introduction
 from storage.vault import Vault
-from tests.power.disk import Disk, Luck, cuts, everywhere, unlucky
+from tests.power.disk import Disk, Luck, anywhere, cuts, unlucky
 from tests.power.watch import watched
 from tests.storage.archive import open_archive
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, START
@@ -33,9 +31,7 @@ BOT: Final = "@wenk:localhost"
 BO: Final = "Bo; Achterberg; 01-05-2016; geen"
 ISA: Final = "Isa; Achterberg; 02-05-2016; geen"
 MANY: Final = 40
-"""So many cards at least are handed over; at each of them the power goes once."""
-ANYWHERE: Final = 200
-"""So often it goes anywhere else."""
+"""So many cards at least are handed over; at each of them the power goes once, besides anywhere else."""
 
 
 @dataclass(kw_only=True)
@@ -181,11 +177,9 @@ async def cut(run: Run, when: Iterable[tuple[int, Luck]], directory: Path) -> No
 
 async def test_what_was_told_survives_a_power_cut_at_any_moment(tmp_path: Path) -> None:
     run = await one_run(tmp_path / "with-power")
-    rng = random.Random(2026)
     told = [(moment, unlucky) for moment in run.told]
-    anywhere = [(rng.randint(run.began, run.disk.now), partial(rng.randint, 0)) for _ in range(ANYWHERE)]
     assert len(told) > MANY, "too little was told: the test shows nothing"
-    await cut(run, [*told, *anywhere], tmp_path / "cut")
+    await cut(run, [*told, *anywhere(run.disk, run.began)], tmp_path / "cut")
 
 
 @pytest.mark.parametrize("how", ["OFF", "NORMAL"])
@@ -193,13 +187,14 @@ async def test_what_was_not_synced_is_missed(tmp_path: Path, how: str) -> None:
     """Else the test above shows nothing."""
     with synchronous(how):
         run = await one_run(tmp_path / "with-power")
+    some = list(run.told)[::5]
     missed = 0
-    for moment in run.told:
+    for moment in some:
         try:
             await cut(run, [(moment, unlucky)], tmp_path / str(moment))
         except (AssertionError, DBAPIError, JournalFault):
             missed += 1
-    assert missed > MANY
+    assert missed == len(some)
 
 
 @pytest.mark.parametrize("new", [False, True])
@@ -218,7 +213,7 @@ def test_a_file_that_is_written_durably_is_there_with_its_directory_or_the_old_o
         write_durably(file, young, new=new)
         after = disk.now
     found = set()
-    for moment in cuts(disk, everywhere(disk, made), tmp_path / "cut"):
+    for moment in cuts(disk, anywhere(disk, made), tmp_path / "cut"):
         left = tmp_path / "cut" / file.relative_to(root)
         assert left.parent.is_dir()
         content = left.read_bytes() if left.exists() else None
@@ -236,11 +231,11 @@ async def test_a_backup_that_was_made_is_there(tmp_path: Path) -> None:
         with watched(root) as disk:
             await back_up(archive.url, root / "backup", archive.now)
     backups = 0
-    for moment in cuts(disk, everywhere(disk, disk.now - 12), tmp_path / "cut"):
+    for moment in cuts(disk, anywhere(disk, disk.now - 12, 50), tmp_path / "cut"):
         file = tmp_path / "cut" / "backup"
         if file.exists():
             backups += 1
             with reading_backup(file):
                 pass
         assert moment < disk.now or file.exists()
-    assert backups >= 2
+    assert backups > 1

@@ -163,7 +163,7 @@ def test_a_store_that_does_not_sync_is_noticed(tmp_path: Path, monkeypatch: pyte
 
     def careless(store: Store) -> SqliteDatabase:
         database = create(store)
-        database.pragma("synchronous", how, permanent=True)
+        database._pragmas.append(("synchronous", how))
         return database
 
     root = tmp_path / "with-power"

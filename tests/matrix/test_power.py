@@ -107,7 +107,7 @@ def say(machine: Machine, other: Other, number: int) -> dict[str, Any]:
 def conversation(disk: Disk, directory: Path) -> list[Known]:
     """The bot says something, and is given a key, again and again."""
     history: list[Known] = []
-    other, readable, untold = Other(vodozemac.Account()), [], set[RoomKey]()
+    other, readable, untold = Other(vodozemac.Account()), list[dict[str, Any]](), set[RoomKey]()
 
     def note() -> None:
         history.append(Known(disk.now, other.copy(), tuple(readable), frozenset(untold)))

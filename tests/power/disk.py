@@ -213,6 +213,5 @@ def cuts(disk: Disk, when: Iterable[tuple[int, Luck]], target: Path) -> Iterator
 def anywhere(disk: Disk, since: int = 0, times: int = 150) -> list[tuple[int, Luck]]:
     """So often at some moment from this one on, and at the last of all: with no luck, or as it happens."""
     rng = random.Random(2026)
-    some_luck = partial(rng.randint, 0)
-    cuts = [(rng.randint(since, disk.now), rng.choice([unlucky, some_luck])) for _ in range(times)]
-    return [*cuts, (disk.now, unlucky)]
+    lucks: list[Luck] = [unlucky, partial(rng.randint, 0)]
+    return [*((rng.randint(since, disk.now), rng.choice(lucks)) for _ in range(times)), (disk.now, unlucky)]

@@ -133,7 +133,8 @@ class Restarted:
             with closing(sqlite3.connect(self._file)) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             await self.wire.storage.begin()
-            await self.wire.sweep()
+            if self.wire.now > START:
+                await self.wire.sweep()
             await self.wire.work()
             await self._what_was_told_is_so()
             async with self.wire.storage.reading() as uow:

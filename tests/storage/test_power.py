@@ -178,9 +178,9 @@ async def cut(run: Run, when: Iterable[tuple[int, Luck]], directory: Path) -> No
 
 async def test_what_was_told_survives_a_power_cut_at_any_moment(tmp_path: Path) -> None:
     run = await one_run(tmp_path / "with-power")
-    told = [(moment, unlucky) for moment in run.told]
-    assert len(told) > MANY, "too little was told: the test shows nothing"
-    await cut(run, [*told, *anywhere(run.disk, run.began)], tmp_path / "cut")
+    cards = [(moment, unlucky) for moment in run.told]
+    assert len(cards) > MANY, "too little was told: the test shows nothing"
+    await cut(run, [*cards, *anywhere(run.disk, run.began)], tmp_path / "cut")
 
 
 @pytest.mark.parametrize("how", ["OFF", "NORMAL"])
@@ -193,7 +193,7 @@ async def test_what_was_not_synced_is_missed(tmp_path: Path, how: str) -> None:
     for moment in some:
         try:
             await cut(run, [(moment, unlucky)], tmp_path / str(moment))
-        except (AssertionError, DBAPIError, JournalFault):
+        except (AssertionError, DBAPIError, JournalFault, KeyError):
             missed += 1
     assert missed == len(some)
 

@@ -33,6 +33,7 @@ from domain.region import Region
 from handlers.office import Office
 from handlers.people import admit_coordinators
 from storage.database import Storage
+from storage.durable import make_directory
 from storage.journal import Journal
 from storage.keys import Keys
 from storage.vault import Vault
@@ -245,7 +246,7 @@ def password(config: Config) -> str:
 @contextmanager
 def only_one(data_dir: Path) -> Iterator[None]:
     """Hold the data directory; raises AlreadyRunning. The lock goes with the process, however that ends."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(data_dir)
     with (data_dir / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

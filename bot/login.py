@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from bot.http import Homeserver, MatrixError
-from storage.durable import write_durably
+from storage.durable import make_directory, write_durably
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def save(self, path: Path) -> None:
         """Write it to `path`, mode 0600: complete and on disk, or not at all."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent)
         write_durably(path, msgspec.json.encode(self))
 
     @classmethod

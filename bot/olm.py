@@ -15,6 +15,7 @@ from nio.store import SqliteStore
 from peewee import OperationalError, SqliteDatabase  # type: ignore[import-untyped]  # ships no types
 
 from bot.crosssigning import DeviceKeys
+from storage.durable import make_directory
 
 MEGOLM: Final = "m.megolm.v1.aes-sha2"
 OLM: Final = "m.olm.v1.curve25519-aes-sha2"
@@ -130,7 +131,7 @@ def store_file(device_id: str, directory: Path) -> Path:
 
 def open_store(user_id: str, device_id: str, directory: Path, pickle_key: bytes) -> Store:
     """Open the store of one device, made when missing; raises StoreInUse."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(directory)
     file = store_file(device_id, directory)
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     try:

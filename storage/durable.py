@@ -35,6 +35,14 @@ def write_durably(path: Path, content: bytes, *, new: bool = False) -> None:
         temporary.write_bytes(content)
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory for nobody else's eyes, if it is not there: it does not vanish with all that is put into it."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in missing:
+        _sync(each.parent)
+
+
 def _sync(path: Path) -> None:
     """What was written to this file, or into this directory, is on disk from now on."""
     handle = os.open(path, os.O_RDONLY)

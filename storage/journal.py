@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final, Literal
 
-from storage.durable import write_durably
+from storage.durable import make_directory, write_durably
 
 Word = Literal["erased", "kept"]
 
@@ -63,7 +63,7 @@ class Journal:
     @classmethod
     def create(cls, path: Path) -> "Journal":
         """Begin a new one; raises FileExistsError if there is one."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(path.parent)
         base = Mark(secrets.token_hex(16), 0, _NO_LINK)
         header = _header(base)
         write_durably(path, header, new=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from storage.durable import write_durably
+from storage.durable import make_directory, write_durably
 
 KEY_BYTES = 32
 _MOST_BYTES = 100_000
@@ -116,7 +116,7 @@ class Keys:
             crypto_store=b64encode(self.crypto_store).decode(),
             cross_signing=self.cross_signing,
         )
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(self.path.parent)
         write_durably(self.path, msgspec.json.format(msgspec.json.encode(file)), new=new)
 
 

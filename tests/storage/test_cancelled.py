@@ -3,17 +3,18 @@
 import asyncio
 import random
 import types
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import func, select
 
-from storage.schema import audit, inbox, metadata, outbox, signal
+from storage.schema import audit, inbox, metadata, outbox
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN
-from tests.storage.wire import Machine, Wire, open_wire
+from tests.storage.ledger import kept, rows, told
+from tests.storage.wire import Wire, open_wire
 
 MANY: Final = 1_000
 """How many commands are cancelled somewhere: FIELD-NOTES, and issue 3."""
@@ -31,11 +32,6 @@ async def wire(database_url: str, tmp_path: Path) -> AsyncIterator[Wire]:
         yield wire
 
 
-async def kept(wire: Wire) -> dict[str, str]:
-    """The state of every signal, as it is in the database."""
-    return {row.ref: row.state for row in await rows(wire, select(signal.c.ref, signal.c.state))}
-
-
 async def is_done(wire: Wire, event_id: str) -> bool:
     ((state,),) = await rows(wire, select(inbox.c.state).where(inbox.c.event_id == event_id))
     return bool(state == "done")
@@ -45,23 +41,6 @@ async def all_there_is(wire: Wire) -> list[object]:
     """Every row of what changes; of what only grows, how many there are."""
     small = [await rows(wire, select(table)) for table in metadata.sorted_tables if table not in GROWING]
     return small + [await rows(wire, select(func.count()).select_from(table)) for table in GROWING]
-
-
-async def rows(wire: Wire, statement: Select[Any]) -> Sequence[Row[Any]]:
-    async with wire.storage._engine.begin() as connection:
-        found: Sequence[Row[Any]] = (await connection.execute(statement)).all()
-        return found
-
-
-def told(state: dict[str, str], answer: Machine, asked: str) -> None:
-    """What the answer says, done to what was known: what the state must be."""
-    if answer["kind"] == "signal.placed":
-        state[answer["ref"]] = "active"
-    elif answer["kind"] == "signal.withdrawn":
-        if asked.endswith("klaar"):
-            state[answer["ref"]] = "inactive"
-        else:
-            del state[answer["ref"]]
 
 
 def next_words(rng: random.Random, owned: list[str], *, asked: bool) -> str:

@@ -304,11 +304,13 @@ class Wire:
 
 
 @asynccontextmanager
-async def open_wire(url: str, directory: Path, coordinators: Iterable[str], **choices: Any) -> AsyncIterator[Wire]:  # noqa: ANN401 (fields of Region)
+async def open_wire(
+    url: str, directory: Path, coordinators: Iterable[str], *, server: Server | None = None, **choices: Any  # noqa: ANN401 (fields of Region)
+) -> AsyncIterator[Wire]:  # fmt: skip
     """A wire on an empty database; its coordinators sit at their desks."""
     region = Region(name="Smallingerland", coordinators=tuple(coordinators), **choices)
     journal_file = directory / "erased.journal"
-    wire = Wire(url, Vault(Keys.create(directory / "keys.json")), journal_file, region, Server())
+    wire = Wire(url, Vault(Keys.create(directory / "keys.json")), journal_file, region, server or Server())
     await wire.start()
     try:
         async with wire.storage.unit() as uow:

@@ -1,7 +1,8 @@
 """`make soak`: the bot is killed hundreds of times on the way to an introduction; prints where, and what became of it.
 
 First at every single step, before and after it (tests.matrix.mortal), then from outside at random moments, at times
-once more while it starts again. Each stage has a homeserver of its own, and SQLite or PostgreSQL by turns.
+once more while it starts again. Each stage has a homeserver of its own, and SQLite or PostgreSQL by turns. Who
+interrupts it is told what was found until then.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -93,7 +95,7 @@ class Soak:
     async def _disturb(self, pair: Pair) -> None:
         """One meeting, with death at the next point or at a random moment."""
         self._meetings += 1
-        before, how = self.deaths.total(), "at a random moment"
+        how = "at a random moment"
         try:
             if self._to_go:
                 how = self._to_go.pop()
@@ -105,6 +107,7 @@ class Soak:
         except Exception as fault:
             fault.add_note(f"killed {how}; last passed: {pair.mortality.passed()[-3:]}")
             raise
+        before = self.deaths.total()
         self.deaths.update(met.deaths)
         if self.deaths.total() // _SAY_EVERY > before // _SAY_EVERY:
             self.say()
@@ -154,7 +157,8 @@ def main() -> None:
     soak = Soak(arguments.kills, arguments.seed, points=not arguments.no_points)
     _print(f"seed {arguments.seed}")
     folder = Path(tempfile.mkdtemp(prefix="wenk-soak-"))
-    asyncio.run(_soak(soak, folder, arguments.side_by_side))
+    with suppress(KeyboardInterrupt):  # what was found until then counts
+        asyncio.run(_soak(soak, folder, arguments.side_by_side))
     soak.tell()
     if soak.faults:
         sys.exit(1)

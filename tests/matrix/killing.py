@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +161,10 @@ class Pair:
     joost: Seat
     met: int = 0
 
+    @property
+    def seats(self) -> tuple[Seat, Seat]:
+        return self.fatima, self.joost
+
     async def meet(self, *points: str, killer: Callable[[Keeper], Coroutine[Any, Any, None]] = _nobody) -> Outcome:
         """Between the second one's `signaal` and both having read the introduction the bot dies, and is started again.
 
@@ -168,8 +172,8 @@ class Pair:
         that was said.
         """
         self.met += 1
-        child, before, seats = a_child(self.met), await self._counts(), (self.fatima, self.joost)
-        earlier = {seat.user_id: len(seat.said) for seat in seats}
+        child, before = a_child(self.met), await self._counts()
+        earlier = {seat.user_id: len(seat.said) for seat in self.seats}
         refs = [await self.fatima.signals(child)]
         assert isinstance(self.joost.who, Person)
         self.joost.who.machine._sharing.forget_room(self.joost.desk)  # so that he sends a new key first
@@ -178,34 +182,32 @@ class Pair:
         async with kept_alive(self.play, self.mortality) as keeper:
             killing = asyncio.create_task(killer(keeper))
             refs.append(await self.joost.signals(child))
-            notices = [await seat.hear("match.notice", signal=ref) for seat, ref in zip(seats, refs, strict=True)]
-            cards = [await seat.hear("match.introduction", ref=notices[0].wenk["ref"]) for seat in seats]
+            notices = [await seat.hear("match.notice", signal=ref) for seat, ref in zip(self.seats, refs, strict=True)]
+            match = notices[0].wenk["ref"]
+            cards = [await seat.hear("match.introduction", ref=match) for seat in self.seats]
             seconds = time.monotonic() - begun
             await killing
             await keeper.settled()
             passed, left = self.mortality.passed()[1:], self.mortality.put_out()
             await keeper.settled()
         # Whatever was said twice stands before the answer to this.
-        await asyncio.gather(*(seat.ask("help") for seat in seats))
-        for seat, ref in zip(seats, refs, strict=True):
-            said = seat.said[earlier[seat.user_id] :]
-            answers = Counter(card.wenk["re"] for card in seat.who.cards if card.wenk.get("re") in said)
-            assert answers == dict.fromkeys(said, 1)
-            assert set(said[:-1]) <= seat.who.redacted
-            assert len(seat.heard("match.notice", signal=ref)) == 1
-            assert len(seat.heard("match.introduction", ref=cards[0].wenk["ref"])) == 1
+        await asyncio.gather(*(seat.ask("help") for seat in self.seats))
+        for seat in self.seats:
+            _once_at_the_desk(seat, seat.said[earlier[seat.user_id] :], match)
         await self._one_introduction(*cards)
-        assert await self._counts() - before == ONE_MEETING
+        _is("more than before", await self._counts() - before, ONE_MEETING)
         return Outcome(keeper.deaths, passed, left, seconds, cards[0].room_id)
 
     async def _one_introduction(self, card: Card, same: Card) -> None:
         """One card for both, which stays in sight; nothing else was said there."""
-        assert card.event_id == same.event_id
-        assert {who["user_id"] for who in card.wenk["participants"]} == {self.fatima.user_id, self.joost.user_id}
+        _is("the introduction that both read", card.event_id, same.event_id)
+        users = {who["user_id"] for who in card.wenk["participants"]}
+        _is("participants", users, {seat.user_id for seat in self.seats})
         events = await self.admin.events(card.room_id)
-        assert [event["event_id"] for event in events if event["type"] == "m.room.encrypted"] == [card.event_id]
+        encrypted = [event["event_id"] for event in events if event["type"] == "m.room.encrypted"]
+        _is("said in the introduction", encrypted, [card.event_id])
         pinned = [event["content"]["pinned"] for event in events if event["type"] == "m.room.pinned_events"]
-        assert pinned[-1:] == [[card.event_id]]
+        _is("pinned", pinned[-1:], [[card.event_id]])
 
     async def _counts(self) -> Counter[str]:
         """What there is in the database, and in how many rooms the bot is on the server."""
@@ -214,6 +216,22 @@ class Pair:
             counts = {what: await reader.scalar(text(query)) for what, query in _COUNTED.items()}
         await engine.dispose()
         return Counter(counts | {"rooms on the server": len(await self.admin.joined(self.play.bot))})
+
+
+def _once_at_the_desk(seat: Seat, said: Sequence[str], match: str) -> None:
+    """What was said is answered once and gone, but for the last of it, and of the match there is one card."""
+    answers = Counter(card.wenk["re"] for card in seat.who.cards if card.wenk.get("re") in said)
+    _is("answers", answers, Counter(said))
+    _is("said and still there", set(said[:-1]) - seat.who.redacted, set())
+    for kind in ("match.notice", "match.introduction"):
+        _is(kind, len(seat.heard(kind, ref=match)), 1)
+    twice = [one for one, times in Counter(card.wenk.get("id") for card in seat.who.cards).items() if one and times > 1]
+    _is("cards that came twice", twice, [])
+
+
+def _is(what: str, got: object, wanted: object) -> None:
+    """Also outside pytest it is said what is wrong."""
+    assert got == wanted, f"{what}: {got}, not {wanted}"
 
 
 @asynccontextmanager

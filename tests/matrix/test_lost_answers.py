@@ -115,3 +115,4 @@ async def test_what_the_same_sync_brings_twice_is_executed_once(pair: Pair, prox
     with proxy.rule("GET", "/sync", twice):
         await pair.meet()
     assert twice.repeated > 4
+    assert await pair.play.metric('wenk_faults_total{part="session"}') == 0, "taken for what it is, not refused"

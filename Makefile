@@ -16,7 +16,7 @@ demo: $(VENV)/ready ## the whole story, on a homeserver of its own
 test: $(VENV)/ready ## all tests; ARGS="-k reference" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
 
-soak: $(VENV)/ready ## kill the bot 500 times, at every step and at random; ARGS="--kills 50" for fewer (half an hour)
+soak: $(VENV)/ready ## kill the bot 500 times, at every step and at random; ARGS="--kills 50" for fewer (a quarter of an hour)
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 check: lint types imports ## lint, types and the import contract

@@ -7,7 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -92,7 +92,8 @@ class Keeper:
     def kill(self) -> None:
         """From outside, wherever it is just now."""
         if (pid := self._play.stage.pid) is not None:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it died a moment ago, and nobody has noticed yet
+                os.kill(pid, signal.SIGKILL)
 
     async def settled(self) -> None:
         """Until it is ready, and has nothing more to do."""

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports format bench lock clean
+.PHONY: help demo test soak check lint types imports format bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(VENV)/ready ## the whole story, on a homeserver of its own
 
 test: $(VENV)/ready ## all tests; ARGS="-k reference" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/ready ## kill the bot 500 times, at every step and at random; ARGS="--kills 50" for fewer (a quarter of an hour)
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 check: lint types imports ## lint, types and the import contract
 

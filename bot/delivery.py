@@ -101,7 +101,7 @@ class Delivery:
             return wait.seconds
         if letter.action == "redaction":
             return await self._redact(letter, matrix_id)
-        await self._react(letter, matrix_id)
+        await self._mark(letter, matrix_id)
         return 0
 
     async def _redact(self, letter: Letter, matrix_id: str) -> float | None:
@@ -124,8 +124,8 @@ class Delivery:
         recipients = await self._recipients(room, live)
         if isinstance(recipients, _Wait):
             return recipients
-        if letter.action == "reaction":
-            await self._react(letter, matrix_id)
+        if letter.action != "card":
+            await self._mark(letter, matrix_id)
             return 0
         devices = await self._devices(recipients)
         # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
@@ -141,8 +141,6 @@ class Delivery:
             # None of the devices had a one-time key left; they make new ones as soon as they are online.
             return _Wait(_LOOK_AGAIN_S)
         await self._send(letter, matrix_id, sealed, readers)
-        if letter.kind == "match.introduction":
-            self.wake_reconciler(room.id)  # to keep it in sight
         return 0
 
     async def _send(self, letter: Letter, matrix_id: str, sealed: dict[str, Any], readers: int) -> None:
@@ -220,6 +218,15 @@ class Delivery:
             return ()
         return identity.devices if identity else ()
 
+    async def _mark(self, letter: Letter, matrix_id: str) -> None:
+        """What all can see, also who cannot read the cards."""
+        if letter.action == "reaction":
+            await self._react(letter, matrix_id)
+        else:
+            path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/state/m.room.pinned_events"
+            await self._http.request("PUT", path, body={"pinned": [letter.target]})
+            await self._sent(letter, None)
+
     async def _react(self, letter: Letter, matrix_id: str) -> None:
         key = (letter.content or {}).get("key", "")
         content = {"m.relates_to": {"rel_type": "m.annotation", "event_id": letter.target, "key": key}}
@@ -238,3 +245,5 @@ class Delivery:
             await uow.outbox.sent(letter.id, event_id, devices)
             if letter.kind == "welcome" and event_id is not None and not devices:
                 await uow.outbox.react(letter.room_id, event_id, WARNING_REACTION)
+            if letter.kind == "match.introduction" and event_id is not None:
+                await uow.outbox.pin(letter.room_id, event_id)

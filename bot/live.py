@@ -21,7 +21,6 @@ class LiveRoom:
     encrypted: bool
     private: bool
     members: dict[str, str]
-    pinned: tuple[str, ...]
 
     @property
     def joined(self) -> frozenset[str]:
@@ -97,5 +96,4 @@ def read_state(events: Any, own_user: str) -> LiveRoom:  # noqa: ANN401 (JSON fr
         encrypted=contents.get("m.room.encryption", {}).get("algorithm") == "m.megolm.v1.aes-sha2",
         private=history == "joined" and join_rule == "invite",
         members=members,
-        pinned=tuple(contents.get("m.room.pinned_events", {}).get("pinned", ())),
     )

@@ -154,7 +154,6 @@ class Reconciler:
             async with self._storage.unit() as uow:
                 await uow.rooms.removed(room.id, guest)
         await self._invite(room)
-        await self._pin(room, matrix_id, live)
         return None
 
     async def _invite(self, room: Room) -> None:
@@ -171,16 +170,6 @@ class Reconciler:
         async with self._storage.unit() as uow:
             for user_id, membership in memberships.items():
                 await saw(Office(uow, self._region), room, user_id, membership)
-
-    async def _pin(self, room: Room, matrix_id: str, live: LiveRoom) -> None:
-        """The card that says what the room is for stays in sight."""
-        if room.purpose != "introduction":
-            return
-        async with self._storage.reading() as uow:
-            latest = await uow.outbox.latest(room.id, "match.introduction")
-        if latest and latest[0] and live.pinned != (latest[0],):
-            path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/state/m.room.pinned_events"
-            await self._http.request("PUT", path, body={"pinned": [latest[0]]})
 
     async def _close(self, room: Room, matrix_id: str, *, patient: bool) -> float | None:
         """See `vacate`; if `patient` after the last card."""

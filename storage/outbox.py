@@ -20,7 +20,7 @@ LOOKED_UP_LATER = frozenset({"welcome", "match.introduction"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One thing to send: a card (`content`), a redaction of `target`, or a reaction (`content["key"]`) to it."""
+    """One thing to send: a card (`content`); or a redaction, a reaction (`content["key"]`) or a pin of `target`."""
 
     id: str
     room_id: str
@@ -53,6 +53,10 @@ class Outbox(Repository):
     async def react(self, room_id: str, event_id: str, key: str) -> None:
         """A reaction is cleartext: also who cannot read the cards sees it."""
         await self._add(secrets.token_hex(12), room_id, "reaction", "", target=event_id, content={"key": key})
+
+    async def pin(self, room_id: str, event_id: str) -> None:
+        """Keep an event in sight, in the place of what was pinned before."""
+        await self._add(secrets.token_hex(12), room_id, "pin", "", target=event_id)
 
     async def _add(  # noqa: PLR0913 (one row, its columns)
         self, identity: str, room_id: str, action: str, kind: str, *, target: str | None = None,

@@ -228,10 +228,10 @@ outbox = Table(
     # The card's `wenk.id` and its Matrix transaction id.
     Column("id", Text, nullable=False, unique=True),
     Column("room_id", ForeignKey("room.id", ondelete="CASCADE"), nullable=False),
-    # card, redaction or reaction
+    # card, redaction, reaction or pin
     Column("action", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    # The event to redact or to react to.
+    # The event to redact, to react to or to pin.
     Column("target", Text),
     Column("sealed", LargeBinary),
     # pending or sent

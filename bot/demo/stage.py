@@ -45,6 +45,7 @@ class Stage:
         database_url: str = "sqlite+aiosqlite:///data/wenk.db",
         env: Mapping[str, str] | None = None,
         reached_at: str | None = None,
+        program: str = "bot",
     ) -> None:
         """Prepare a stage.
 
@@ -57,6 +58,7 @@ class Stage:
             database_url: as in the config.
             env: added to the bot's environment.
             reached_at: where the bot finds the homeserver, if something stands between; people reach it directly.
+            program: the module that is run; another one than the bot's own puts something round it.
         """
         self.directory = directory
         self.synapse = synapse or LocalSynapse(directory / "synapse", limits=limits)
@@ -71,6 +73,7 @@ class Stage:
         self._region = dict(region or {})
         self._database_url = database_url
         self._reached_at = reached_at
+        self._program = program
         self._port = free_port()
         self.web = f"http://127.0.0.1:{self._port}"
         self._process: asyncio.subprocess.Process | None = None
@@ -187,7 +190,7 @@ class Stage:
         """Any command, with this stage's config; what it says goes to `log_path`."""
         with self.log_path.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", command, "-c", str(self.config), *arguments,
+                sys.executable, "-m", self._program, command, "-c", str(self.config), *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.env},
                 start_new_session=True,
             )  # fmt: skip

@@ -211,6 +211,11 @@ class Admin:
         answer = await self.http.request("GET", ADMIN, query={"limit": "1000"})
         return [room for room in answer["rooms"] if room["creator"] == creator]
 
+    async def joined(self, user_id: str) -> set[str]:
+        """The rooms in which somebody is."""
+        answer = await self.http.request("GET", f"/_synapse/admin/v1/users/{quote(user_id)}/joined_rooms")
+        return set(answer["joined_rooms"])
+
     async def state(self, room_id: str) -> list[dict[str, Any]]:
         answer = await self.http.request("GET", f"{ADMIN}/{quote(room_id)}/state")
         return list(answer["state"])

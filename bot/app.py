@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from bot.clocks import Clocks
 from bot.config import Config
 from bot.crypto import Machine
 from bot.delivery import Delivery
@@ -193,7 +194,8 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         session = Session(http, machine, identities, storage, region, account, metrics)
         lookout = Lookout(http, own_user)
         trust = Trust(lookout, identities)
-        handling = Reception(storage, trust, region, metrics)
+        clocks = Clocks(http, storage.clock, metrics)
+        handling = Reception(storage, trust, clocks, region, metrics)
         sending = Delivery(http, lookout, machine, identities, storage, region, metrics)
         making = Reconciler(http, storage, region, own_user, metrics)
         recovery = Recovery(http, storage, making, region, own_user, metrics)
@@ -206,7 +208,7 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         rooms = Workers("rooms", making.step, fatal=(LoggedOut,), on_fault=fault)
         sending.wake_reconciler = rooms.wake
         sending.quiet_s = lambda: min(reception.quiet_s, rooms.quiet_s)
-        schedule = Schedule(http, storage, region, metrics, timedelta(days=config.storage.backup_days))
+        schedule = Schedule(clocks, storage, region, metrics, timedelta(days=config.storage.backup_days))
         session.after_batch = schedule.nudge
         session.heard, session.moved = trust.heard, lookout.forget
 

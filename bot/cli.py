@@ -152,7 +152,7 @@ async def _sweep(arguments: argparse.Namespace) -> int:
     config: Config = load(arguments.config)
     storage = await Storage.open(config.storage.url, Vault(Keys.load(config.storage.keys_file)))
     try:
-        for what, count in (await count_due(storage, config.region)).items():
+        for what, count in (await count_due(storage)).items():
             print(f"{what} {count}")
     finally:
         await storage.close()

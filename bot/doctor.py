@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bot.admin import AdminFault, limits_are_lifted
 from bot.app import session_file
+from bot.clocks import MOST_APART
 from bot.config import Config, ConfigFault, load
 from bot.crosssigning import Identity, read_identity
 from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable
@@ -21,7 +22,6 @@ from storage.journal import Journal, JournalFault
 from storage.keys import Keys, KeysFault
 from storage.vault import Vault
 
-_MOST_APART = timedelta(hours=1)
 _FEW_KEYS = 10
 _PATIENCE_S = 10.0
 
@@ -117,7 +117,7 @@ async def _homeserver(patient: _Patient) -> str:
 async def _clock(patient: _Patient) -> str:
     await patient.http.request("GET", "/_matrix/client/versions", authenticated=False)
     theirs = patient.http.server_time()
-    if theirs is None or abs(datetime.now(UTC) - theirs) > _MOST_APART:
+    if theirs is None or abs(datetime.now(UTC) - theirs) > MOST_APART:
         raise Problem("more than an hour away from the homeserver's: set both by NTP; until then nothing due is done")
     return "agrees with the homeserver's"
 

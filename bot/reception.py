@@ -4,12 +4,13 @@ import logging
 
 from sqlalchemy.exc import DBAPIError
 
+from bot.clocks import Clocks
 from bot.metrics import Metrics
 from bot.trust import Trust
 from bot.workers import describe
 from domain.region import Region
 from handlers.office import Message, Office, Proof
-from handlers.reception import cannot_handle, receive
+from handlers.reception import cannot_handle, put_off, receive
 from storage.database import Storage
 from storage.inbox import Received
 from storage.rooms import Room
@@ -23,9 +24,10 @@ TRIES = 3
 class Reception:
     """Handles what waits in the inbox."""
 
-    def __init__(self, storage: Storage, trust: Trust, region: Region, metrics: Metrics) -> None:
+    def __init__(self, storage: Storage, trust: Trust, clocks: Clocks, region: Region, metrics: Metrics) -> None:
         self._storage = storage
         self._trust = trust
+        self._clocks = clocks
         self._region = region
         self._metrics = metrics
         self._failures: dict[str, int] = {}
@@ -43,9 +45,11 @@ class Reception:
             return 0
         proof = await self._trust.prove(received, room)
         message = _message(received, proof)
+        # Asked last: what comes between this and the unit of work is a moment.
+        handle = receive if await self._clocks.still_agree() else put_off
         try:
             async with self._storage.unit() as uow:
-                await receive(Office(uow, self._region), room, message)
+                await handle(Office(uow, self._region), room, message)
         except (DBAPIError, OSError):
             # The database is not well: nothing is wrong with the message, and it waits.
             raise

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from bot.http import Homeserver, LoggedOut
+from bot.clocks import Clocks
+from bot.http import LoggedOut
 from bot.metrics import Metrics
 from bot.workers import STOP_WITHIN_S, describe
 from domain.region import Region
@@ -26,7 +27,6 @@ from storage.database import Storage
 log = logging.getLogger(__name__)
 
 TICK = timedelta(minutes=1)
-MOST_APART = timedelta(hours=1)
 _SLACK = timedelta(seconds=5)
 _SOON = timedelta(seconds=5)
 _TICK_ID = "tick"
@@ -47,9 +47,9 @@ class Schedule:
     """Ticks, and does what is due."""
 
     def __init__(
-        self, http: Homeserver, storage: Storage, region: Region, metrics: Metrics, backups_kept: timedelta
+        self, clocks: Clocks, storage: Storage, region: Region, metrics: Metrics, backups_kept: timedelta
     ) -> None:
-        self._http = http
+        self._clocks = clocks
         self._storage = storage
         self._region = region
         self._metrics = metrics
@@ -94,8 +94,7 @@ class Schedule:
                 return False
 
     async def _tick(self) -> bool:
-        apart = await self._apart()
-        if abs(apart) > MOST_APART:
+        if not await self._clocks.agree():
             await self._alarm_clock()
             self._look_again()
             return False
@@ -113,14 +112,6 @@ class Schedule:
         """Two clocks are seldom set in the same second: do not wait a whole minute for the other one."""
         if job := self._scheduler.get_job(_TICK_ID) if self._scheduler.running else None:
             job.modify(next_run_time=self._storage.clock() + _SOON)
-
-    async def _apart(self) -> timedelta:
-        """The process's clock minus the homeserver's, asked now."""
-        await self._http.request("GET", "/_matrix/client/versions", authenticated=False)
-        theirs = self._http.server_time()
-        apart = self._storage.clock() - theirs if theirs else timedelta.max
-        self._metrics.clock_offset.set(apart.total_seconds())
-        return apart
 
     async def _alarm_clock(self) -> None:
         self._metrics.raise_alarm("clock")

@@ -152,12 +152,6 @@ def due(state: State, ahead: Plan, today: date) -> Event | None:
     return None
 
 
-def state_on(state: State, ahead: Plan, today: date) -> State:
-    """The state that the signal has today by rights, also where the sweep has not come by yet."""
-    event = due(state, ahead, today)
-    return next_state(state, event).to if event else state
-
-
 def next_look(state: State, ahead: Plan, today: date) -> date:
     """The day, stored in clear, on which to ask `due` again: never later than what comes due.
 

@@ -1,6 +1,8 @@
 """What happens to a signal, whoever or whatever makes it happen: one way through domain.life's table."""
 
-from domain.life import Event, State, next_look, next_state, plan
+from collections.abc import Sequence
+
+from domain.life import Event, State, due, next_look, next_state, plan
 from handlers.cards import card
 from handlers.introductions import leave
 from handlers.office import Office
@@ -9,6 +11,8 @@ from storage.signals import Signal
 
 WENK = "wenk"
 """Who does what time does."""
+FAMILY = "family"
+"""Where a desk remembers, for an hour, the surname and address of the child signalled last."""
 
 
 async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK) -> Signal | None:
@@ -27,6 +31,8 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
         await office.tell(signal.owner, card(follows.tell, line(follows.tell, ref=signal.ref), ref=signal.ref))
     if follows.to is State.ERASED:
         await uow.signals.erase(signal)
+        # It may be of a brother or sister; then their surname and address are typed once more.
+        await uow.questions.drop(signal.owner, FAMILY)
         await uow.outbox.drop_personal((await uow.rooms.desk(signal.owner)).id)
         return None
     ended_on = signal.ended_on
@@ -37,6 +43,23 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     return await uow.signals.set_state(signal, follows.to, ended_on, next_look(follows.to, terms, uow.today))
 
 
+async def catch_up(office: Office, signal: Signal) -> Signal | None:
+    """Have what is due of a signal done before anything is decided about it; what is left of it, None once erased.
+
+    A sweep comes by every minute, and may be late: nobody is to be refused or introduced, nor to miss an introduction,
+    over a signal that should have ended by now.
+    """
+    ahead = plan(signal.placed_on, signal.child.born, office.region.terms, signal.ended_on)
+    event = due(signal.state, ahead, office.uow.today)
+    return signal if event is None else await happen(office, signal, event)
+
+
+async def all_caught_up(office: Office, signals: Sequence[Signal]) -> list[Signal]:
+    """The same for several; those that are left."""
+    caught_up = [await catch_up(office, signal) for signal in signals]
+    return [signal for signal in caught_up if signal is not None]
+
+
 async def _report(office: Office, signal: Signal, event: Event) -> None:
     """Placing, reading and withdrawing would be a search: so who learned something and withdraws is reported.
 
@@ -44,9 +67,9 @@ async def _report(office: Office, signal: Signal, event: Event) -> None:
     """
     uow = office.uow
     shown: dict[str, Signal] = {}
-    for number in sorted(await uow.pairs.decided(signal)):
-        other = await uow.signals.get(number)
-        if other is not None and signal.owner in await uow.pairs.disclosed_to(other):
+    paired = [await uow.signals.get(number) for number in sorted(await uow.pairs.decided(signal))]
+    for other in await all_caught_up(office, [each for each in paired if each is not None]):
+        if signal.owner in await uow.pairs.disclosed_to(other):
             shown[other.owner] = other
     if not shown:
         return

@@ -1,9 +1,10 @@
 """Finding the other signals on the same child, and what follows for those whose signals they are."""
 
 from domain.introducing import Pairing
-from domain.life import State, plan, state_on
+from domain.life import State
 from domain.matching import Verdict, compare, tags
 from handlers.introductions import introduce, tell_of_earlier
+from handlers.life import all_caught_up
 from handlers.office import Office
 from storage.people import Person
 from storage.signals import Signal
@@ -19,7 +20,8 @@ async def match(office: Office, new: Signal) -> None:
     decided = await uow.pairs.decided(new)
     active: list[Signal] = []
     earlier: list[Signal] = []
-    for known in await uow.signals.found_by(tags(new.child)):
+    # Nobody learns of what should have ended or be gone, nor waits for it, also when the sweep is late.
+    for known in await all_caught_up(office, await uow.signals.found_by(tags(new.child))):
         other = await uow.people.get(known.owner)
         if owner is None or other is None or not _may_match(office, owner, other):
             continue
@@ -29,12 +31,9 @@ async def match(office: Office, new: Signal) -> None:
             await uow.pairs.add(new, known, pairing)
         if pairing is None or not pairing.matched:
             continue
-        ahead = plan(known.placed_on, known.child.born, office.region.terms, known.ended_on)
-        # Nobody learns of what should have ended or be gone, also when the sweep is late.
-        state = state_on(known.state, ahead, uow.today)
-        if state is State.ACTIVE and other.professional == "active":
+        if known.state is State.ACTIVE and other.professional == "active":
             active.append(known)
-        elif state is State.INACTIVE:
+        elif known.state is State.INACTIVE:
             earlier.append(known)
     shown_before = [known for known in earlier if new.owner in await uow.pairs.disclosed_to(known, "earlier")]
     await introduce(office, new, active)

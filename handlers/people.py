@@ -13,10 +13,12 @@ from handlers.command import BadValue, Command, Parameter, Who
 from handlers.desk import open_desk
 from handlers.dialogue import ask_again, propose
 from handlers.introductions import contact_line, step_out
+from handlers.life import all_caught_up
 from handlers.matching import match
 from handlers.office import Office, Talk
 from handlers.words import line
 from storage.people import Organisation, Person
+from storage.signals import Signal
 
 _USER_ID = re.compile(r"@[a-z0-9._=/+-]+:[A-Za-z0-9.-]+(?::\d+)?|@[a-z0-9._=/+-]+:\[[0-9a-fA-F:.]+\](?::\d+)?")
 _EMAIL = re.compile(r"[^@\s;<>]+@[^@\s;<>]+\.[^@\s;<>.]+")
@@ -113,6 +115,8 @@ async def suspend(talk: Talk, given: Mapping[str, Any]) -> None:
     person = await _professional(talk, given["user_id"], "active")
     if person is None:
         return
+    # What was due before is heard yet; what comes due from now on is not.
+    await _own_caught_up(talk, person)
     for joined in await talk.uow.introductions.open_ones_of(person.user_id):
         await step_out(talk.office, joined, person.user_id, at_once=False)
     await _set_standing(talk, person, "suspended")
@@ -123,10 +127,15 @@ async def restore(talk: Talk, given: Mapping[str, Any]) -> None:
     person = await _professional(talk, given["user_id"], "suspended")
     if person is None:
         return
+    signals = await _own_caught_up(talk, person)
     await _set_standing(talk, person, "active")
-    for signal in await talk.uow.signals.of_owner(person.user_id):
+    for signal in signals:
         if signal.state is State.ACTIVE:
             await match(talk.office, signal)
+
+
+async def _own_caught_up(talk: Talk, person: Person) -> list[Signal]:
+    return await all_caught_up(talk.office, await talk.uow.signals.of_owner(person.user_id))
 
 
 async def trust(talk: Talk, given: Mapping[str, Any]) -> None:

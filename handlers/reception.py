@@ -1,6 +1,6 @@
 """The front door: each message is refused or handled, answered once, and emptied."""
 
-from handlers.cards import error
+from handlers.cards import Card, error
 from handlers.command import Commands
 from handlers.desk import desk_commands
 from handlers.dialogue import converse, react
@@ -33,11 +33,21 @@ async def receive(office: Office, room: Room, message: Message) -> None:
 
 async def cannot_handle(office: Office, room: Room, message: Message) -> None:
     """It went wrong again and again: say so, report it, and go on with the next."""
-    person = await office.uow.people.get(message.sender)
-    if person is not None and message.kind != "reaction":
-        await Talk(office, person, message, room.id).answer(error("unavailable"))
-        await office.uow.outbox.redact(room.id, message.event_id)
+    await _answer_undone(office, room, message, error("unavailable"))
     await office.alarm("handler_failed", line("alarm.handler_failed"))
+
+
+async def put_off(office: Office, room: Room, message: Message) -> None:
+    """The clock is not to be trusted, and whatever is done is done on a day: say at once that nothing was."""
+    await _answer_undone(office, room, message, error("unavailable", line("error.clock")))
+
+
+async def _answer_undone(office: Office, room: Room, message: Message, answer: Card) -> None:
+    person = await office.uow.people.get(message.sender)
+    if person is not None:
+        if message.kind not in {"reaction", "notice"}:
+            await Talk(office, person, message, room.id).answer(answer)
+        await office.uow.outbox.redact(room.id, message.event_id)
     await office.uow.inbox.done(message.event_id)
 
 

@@ -19,7 +19,7 @@ from domain.references import parse_reference
 from handlers.cards import Card, card, error
 from handlers.command import BadValue, Command, Parameter, Who, one_of
 from handlers.dialogue import ask_again, propose
-from handlers.life import happen
+from handlers.life import FAMILY, all_caught_up, catch_up, happen
 from handlers.matching import match
 from handlers.office import Talk
 from handlers.words import Line, line
@@ -27,7 +27,6 @@ from storage.signals import Signal
 
 PAGE = 15
 """Signals per list: a card must stay well within what one Matrix event may hold (64 KiB)."""
-_FAMILY = "family"
 _PAGE = re.compile("0*[1-9][0-9]{0,3}", re.ASCII)
 
 
@@ -101,13 +100,13 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
             active_until=signal.active_until.isoformat(),
         )
     )
-    await uow.questions.put(talk.person.user_id, _FAMILY, answer_id, family)
+    await uow.questions.put(talk.person.user_id, FAMILY, answer_id, family)
     await match(talk.office, signal)
 
 
 async def propose_another(talk: Talk, given: Mapping[str, Any]) -> None:
     """A brother or sister of the child just signalled: surname and address are filled in."""
-    remembered = await talk.uow.questions.get(talk.person.user_id, _FAMILY)
+    remembered = await talk.uow.questions.get(talk.person.user_id, FAMILY)
     if remembered is None or remembered.state is None:
         await talk.answer(error("expired", line("error.no_family")))
         return
@@ -120,7 +119,7 @@ async def propose_another(talk: Talk, given: Mapping[str, Any]) -> None:
 async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
     """Somebody's own signals, a page at a time."""
     uow = talk.uow
-    signals = await uow.signals.of_owner(talk.person.user_id)
+    signals = await all_caught_up(talk.office, await uow.signals.of_owner(talk.person.user_id))
     told = await uow.signals.told_of_owner(talk.person.user_id)
     pages = max(1, -(-len(signals) // PAGE))
     page = min(given.get("page", 1), pages)
@@ -152,7 +151,8 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
 
 async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     """Done: it becomes inactive. Mistake or deceased: it is erased at once."""
-    signal = await talk.uow.signals.owned(talk.person.user_id, given["ref"])
+    owned = await talk.uow.signals.owned(talk.person.user_id, given["ref"])
+    signal = await catch_up(talk.office, owned) if owned is not None else None
     if signal is None:
         await talk.answer(error("not_found"))
         return
@@ -174,7 +174,8 @@ async def _refusal(talk: Talk, child: Child) -> Card | None:
         return error("too_old", field="born")
     except NotBorn:
         return error("not_born", field="born")
-    for known in await uow.signals.of_owner_found_by(talk.person.user_id, tags(child)):
+    own = await uow.signals.of_owner_found_by(talk.person.user_id, tags(child))
+    for known in await all_caught_up(talk.office, own):
         if known.state in {State.ACTIVE, State.FROZEN} and identical(known.child, child):
             return error("duplicate", line("error.duplicate", ref=known.ref), ref=known.ref)
     since = int(midnight(uow.today).timestamp() * 1000)

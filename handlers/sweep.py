@@ -3,29 +3,42 @@
 Each step asks what is due now, does it in units of work of its own, and may run again at any moment.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
-from domain.life import due, next_look, plan
+from domain.life import next_look, plan
 from domain.region import Region
 from handlers.cards import card
 from handlers.introductions import close
-from handlers.life import happen
+from handlers.life import catch_up
 from handlers.office import Message, Office, Proof
 from handlers.reception import receive
 from handlers.words import line
 from storage.database import Storage
+from storage.inbox import Received
 from storage.signals import Signal
+from storage.unit import UnitOfWork
 
 BATCH = 50
-ALL = 1_000_000
+_ALL = 1_000_000
 KEY_PATIENCE_MS = 30 * 60_000
 """How long a message waits for its key before its sender is asked to repeat it."""
 MAIL_KEPT_MS = 90 * 24 * 3_600_000
 """How long the ids of what was sent are kept."""
 _HEAD_OF_AUDIT = "audit.head"
 
-Step = Callable[[Office, int], Awaitable[int]]
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`act` does at most so much of what is due, and says how much it was; `count` how much there is, by an index."""
+
+    act: Callable[[Office, int], Awaitable[int]]
+    count: Callable[[UnitOfWork], Awaitable[int]]
+
+    @property
+    def name(self) -> str:
+        return self.act.__name__
 
 
 async def run_due(storage: Storage, region: Region) -> int:
@@ -40,7 +53,7 @@ async def run_due(storage: Storage, region: Region) -> int:
             done += await _run(storage, region, step)
         except Exception as fault:  # noqa: BLE001 (raised below)
             faults.append(fault)
-            if step is signals:
+            if step.act is signals:
                 done += await _one_by_one(storage, region)
     if faults:
         raise faults[0]
@@ -51,7 +64,7 @@ async def _run(storage: Storage, region: Region, step: Step) -> int:
     done = 0
     while True:
         async with storage.unit() as uow:
-            met = await step(Office(uow, region), BATCH)
+            met = await step.act(Office(uow, region), BATCH)
         done += met
         if met < BATCH:
             return done
@@ -72,13 +85,10 @@ async def _one_by_one(storage: Storage, region: Region) -> int:
     return done
 
 
-async def count_due(storage: Storage, region: Region) -> dict[str, int]:
-    """What run_due would do now, as counts; nothing is changed."""
-    counts = {}
-    for step in STEPS:
-        async with storage.rehearsal() as uow:
-            counts[step.__name__] = await step(Office(uow, region), ALL)
-    return counts
+async def count_due(storage: Storage) -> dict[str, int]:
+    """What run_due would do now, as counts: read beside a bot that runs, which waits for nothing."""
+    async with storage.reading() as uow:
+        return {step.name: await step.count(uow) for step in STEPS}
 
 
 async def signals(office: Office, limit: int) -> int:
@@ -90,13 +100,9 @@ async def signals(office: Office, limit: int) -> int:
 
 
 async def _look_at(office: Office, signal: Signal) -> None:
-    uow = office.uow
-    ends = plan(signal.placed_on, signal.child.born, office.region.terms, signal.ended_on)
-    event = due(signal.state, ends, uow.today)
-    if event is None:
-        await uow.signals.look_again(signal, next_look(signal.state, ends, uow.today))
-    else:
-        await happen(office, signal, event)
+    if await catch_up(office, signal) is signal:
+        ahead = plan(signal.placed_on, signal.child.born, office.region.terms, signal.ended_on)
+        await office.uow.signals.look_again(signal, next_look(signal.state, ahead, office.uow.today))
 
 
 async def introductions(office: Office, limit: int) -> int:
@@ -120,7 +126,7 @@ async def questions(office: Office, _limit: int) -> int:
 async def lost_keys(office: Office, _limit: int) -> int:
     """Messages whose key did not come: their senders are asked to repeat them."""
     uow = office.uow
-    waiting = await uow.inbox.waiting_since(int(uow.now.timestamp() * 1000) - KEY_PATIENCE_MS)
+    waiting = await _without_key(uow)
     for received in waiting:
         room = await uow.rooms.by_matrix_id(received.matrix_room)
         if room is None:
@@ -132,6 +138,10 @@ async def lost_keys(office: Office, _limit: int) -> int:
         )  # fmt: skip
         await receive(office, room, message)
     return len(waiting)
+
+
+async def _without_key(uow: UnitOfWork) -> Sequence[Received]:
+    return await uow.inbox.waiting_since(_ms(uow) - KEY_PATIENCE_MS)
 
 
 async def audit_head(office: Office, _limit: int) -> int:
@@ -148,7 +158,47 @@ async def audit_head(office: Office, _limit: int) -> int:
 
 async def old_mail(office: Office, limit: int) -> int:
     """What went out long ago: only the ids were left of it. Those of what came in stay: nothing is obeyed twice."""
-    return await office.uow.outbox.forget_before(int(office.uow.now.timestamp() * 1000) - MAIL_KEPT_MS, limit)
+    return await office.uow.outbox.forget_before(_ms(office.uow) - MAIL_KEPT_MS, limit)
 
 
-STEPS: tuple[Step, ...] = (signals, introductions, cards, questions, lost_keys, audit_head, old_mail)
+def _ms(uow: UnitOfWork) -> int:
+    return int(uow.now.timestamp() * 1000)
+
+
+async def _signals_due(uow: UnitOfWork) -> int:
+    return len(await uow.signals.numbers_to_look_at(uow.today))
+
+
+async def _introductions_due(uow: UnitOfWork) -> int:
+    return len(await uow.introductions.to_close(uow.today, _ALL))
+
+
+async def _cards_due(uow: UnitOfWork) -> int:
+    return await uow.outbox.count_lapsed()
+
+
+async def _questions_due(uow: UnitOfWork) -> int:
+    return await uow.questions.count_lapsed()
+
+
+async def _keys_lost(uow: UnitOfWork) -> int:
+    return len(await _without_key(uow))
+
+
+async def _head_due(uow: UnitOfWork) -> int:
+    return int(await uow.tasks.pending_today(_HEAD_OF_AUDIT))
+
+
+async def _mail_due(uow: UnitOfWork) -> int:
+    return await uow.outbox.count_before(_ms(uow) - MAIL_KEPT_MS)
+
+
+STEPS: tuple[Step, ...] = (
+    Step(signals, _signals_due),
+    Step(introductions, _introductions_due),
+    Step(cards, _cards_due),
+    Step(questions, _questions_due),
+    Step(lost_keys, _keys_lost),
+    Step(audit_head, _head_due),
+    Step(old_mail, _mail_due),
+)

@@ -249,12 +249,6 @@ class Storage:
             yield UnitOfWork(connection, self._vault, self._clock())
 
     @asynccontextmanager
-    async def rehearsal(self) -> AsyncIterator[UnitOfWork]:
-        """A unit of work that is always undone: to see what would happen."""
-        async with self._writer, self._transaction(writes=True) as connection:
-            yield UnitOfWork(connection, self._vault, self._clock())
-
-    @asynccontextmanager
     async def _transaction(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
         """A transaction that is rolled back unless it was committed."""
         connection = self._engine.connect()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, true, update
 
 from storage.schema import outbox
 from storage.session import REGION, Repository
@@ -182,7 +182,7 @@ class Outbox(Repository):
         """Have the cards redacted whose time is up; how many."""
         rows = await self._s.all(
             select(outbox.c.id, outbox.c.room_id, outbox.c.event_id)
-            .where(outbox.c.redact_at <= self._s.now_ms)
+            .where(self._readable_too_long())
             .order_by(outbox.c.redact_at)
             .limit(limit)
         )
@@ -194,12 +194,13 @@ class Outbox(Repository):
 
     async def drop_unsent(self, limit: int) -> int:
         """Never send what nobody could read within its lifetime; how many. A child's data does not wait for ever."""
-        lapsed = (
-            select(outbox.c.seq)
-            .where(outbox.c.state == "pending", outbox.c.posted_at + outbox.c.lifetime_ms <= self._s.now_ms)
-            .limit(limit)
-        )
+        lapsed = select(outbox.c.seq).where(self._unsent_too_long()).limit(limit)
         return await self._s.run(update(outbox).where(outbox.c.seq.in_(lapsed)).values(state="sent", sealed=None))
+
+    async def count_lapsed(self) -> int:
+        """How many cards the two above are about."""
+        which = or_(self._readable_too_long(), self._unsent_too_long())
+        return int(await self._s.value(select(func.count()).where(which)))
 
     async def drop_personal(self, room_id: str) -> None:
         """What a child's data was written into is emptied now, and not sent if it was not yet."""
@@ -213,14 +214,12 @@ class Outbox(Repository):
 
     async def forget_before(self, moment_ms: int, limit: int) -> int:
         """Drop what was sent and done with by then, the oldest first; how many. What is looked up later stays."""
-        done = outbox.c.redact_at.is_(None) & outbox.c.kind.not_in(LOOKED_UP_LATER)
-        old = (
-            select(outbox.c.seq)
-            .where(outbox.c.state == "sent", outbox.c.posted_at <= moment_ms, done)
-            .order_by(outbox.c.seq)
-            .limit(limit)
-        )
+        old = select(outbox.c.seq).where(_done_before(moment_ms)).order_by(outbox.c.seq).limit(limit)
         return await self._s.run(delete(outbox).where(outbox.c.seq.in_(old)))
+
+    async def count_before(self, moment_ms: int) -> int:
+        """How many there are to forget."""
+        return int(await self._s.value(select(func.count()).where(_done_before(moment_ms))))
 
     async def cancel(self, room_id: str) -> None:
         """The room is gone or going: what was still to be done in it is not done any more."""
@@ -233,6 +232,12 @@ class Outbox(Repository):
     async def backlog(self) -> int:
         """How many letters have not gone out."""
         return int(await self._s.value(select(func.count()).where(outbox.c.state == "pending")))
+
+    def _readable_too_long(self) -> ColumnElement[bool]:
+        return outbox.c.redact_at <= self._s.now_ms
+
+    def _unsent_too_long(self) -> ColumnElement[bool]:
+        return and_(outbox.c.state == "pending", outbox.c.posted_at + outbox.c.lifetime_ms <= self._s.now_ms)
 
     def _seal(self, identity: str, content: dict[str, Any]) -> bytes:
         return self._s.vault.seal_mail(msgspec.msgpack.encode(content), f"outbox {identity}")
@@ -252,3 +257,8 @@ class Outbox(Repository):
             content=content,
             not_before=row.not_before,
         )
+
+
+def _done_before(moment_ms: int) -> ColumnElement[bool]:
+    done = outbox.c.redact_at.is_(None) & outbox.c.kind.not_in(LOOKED_UP_LATER)
+    return and_(outbox.c.state == "sent", outbox.c.posted_at <= moment_ms, done)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 
 from storage.schema import question
 from storage.session import Repository
@@ -59,6 +59,10 @@ class Questions(Repository):
     async def lapse(self) -> int:
         """Empty all that are over an hour old; how many."""
         return await self._s.run(update(question).where(self._lapsed()).values(sealed=None))
+
+    async def count_lapsed(self) -> int:
+        """How many `lapse` would empty."""
+        return int(await self._s.value(select(func.count()).where(self._lapsed())))
 
     def _lapsed(self) -> ColumnElement[bool]:
         return and_(question.c.expires_at <= self._s.now_ms, question.c.sealed.is_not(None))

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from bot.demo.clock import LiveClock, moved
 from bot.demo.synapse import LocalSynapse
-from domain.calendar import add_years, day_of
-from tests.matrix.play import Play, playing
+from domain.calendar import add_years, day_of, midnight
+from tests.matrix.play import Play, Seat, playing
 
 CHILD: Final = "Sanne; de Vries; 14-03-2020; 9203 ZX 95a"
+TWIN: Final = "Tim; de Vries; 14-03-2020; 9203 ZX 95a"
 DAY: Final = timedelta(days=1)
 
 
@@ -73,6 +74,79 @@ async def test_signals_end_are_seen_once_more_and_are_erased(tmp_path: Path) -> 
         assert len(joost.heard("match.earlier")) == 1
 
 
+async def moved_to(moment: datetime, play: Play, clock: LiveClock, seat: Seat) -> None:
+    """Until bot and homeserver both see that it is so late: the bot by its last sync, both by what it obeys then."""
+    clock.move(moment - datetime.now(UTC))
+    kind = ""
+    async with asyncio.timeout(90):
+        while kind != "help":
+            seen = datetime.fromtimestamp(await play.metric("wenk_last_sync_timestamp_seconds"), UTC)
+            answer = await seat.ask("help")
+            kind = answer.wenk["kind"] if seen > moment - timedelta(minutes=1) else ""
+
+
+def last_sunday(year: int, month: int) -> date:
+    last = date(year, month, 31)
+    return last - (last.weekday() + 1) % 7 * DAY
+
+
+async def test_days_begin_at_midnight_in_amsterdam_also_when_the_clocks_change(tmp_path: Path) -> None:
+    async with one_clock(tmp_path) as (play, clock):
+        fatima = await play.admit("fatima")
+        year = datetime.now(UTC).year + 3
+        ends: dict[str, date] = {}
+        for child, month in ((CHILD, 3), (TWIN, 10)):
+            # On the Monday after the Sunday of 23 or of 25 hours.
+            monday = last_sunday(year, month) + DAY
+            await moved_to(midnight(add_years(monday, -2)) + timedelta(hours=12), play, clock, fatima)
+            ends[await fatima.signals(child)] = monday
+        for ref, monday in ends.items():
+            begins = midnight(monday)
+            assert begins - midnight(monday - DAY) != DAY
+            await moved_to(begins - timedelta(minutes=30), play, clock, fatima)
+            assert await state_of(ref, fatima) == "active"
+            assert not fatima.heard("signal.expired", ref=ref)
+            await moved_to(begins, play, clock, fatima)
+            assert await state_of(ref, fatima) == "inactive"
+            await fatima.hear("signal.expired", ref=ref)
+            await moved_to(begins + DAY, play, clock, fatima)
+        assert [card.wenk["ref"] for card in fatima.heard("signal.expired")] == list(ends)
+        assert not fatima.heard("signal.erased")
+
+
+async def state_of(ref: str, seat: Seat) -> str:
+    listed = (await seat.ask("signalen")).wenk["signals"]
+    return next(str(one["state"]) for one in listed if one["ref"] == ref)
+
+
+async def test_a_clock_that_jumps_lets_nothing_be_done_until_it_is_right(synapse: LocalSynapse, tmp_path: Path) -> None:
+    clock = LiveClock(tmp_path / "clock")
+    async with playing(tmp_path, synapse, env=clock.env) as play:
+        fatima = await play.admit("fatima")
+        first = await fatima.signals(CHILD)
+        for times, wrong in enumerate((in_years(10), -DAY), start=1):
+            clock.move(wrong)
+            async with asyncio.timeout(60):
+                while (await fatima.ask("help")).wenk["kind"] != "error":
+                    pass
+            for said in (f"!intrekken {first} fout", f"!signaal {TWIN}", "ja"):
+                assert (await fatima.ask(said)).wenk["code"] == "unavailable"
+            await play.anna.who.until(lambda n=times: len(play.anna.heard("alarm", code="clock")) == n)  # type: ignore[misc]
+            assert await play.metric('wenk_alarm{code="clock"}') == 1
+            assert not fatima.heard("signal.expired") + fatima.heard("signal.erased")
+
+            # Right again: the minute hand goes on by itself, and nothing was done meanwhile.
+            clock.move(timedelta())
+            async with asyncio.timeout(60):
+                while (await fatima.ask("help")).wenk["kind"] == "error":
+                    pass
+                while await play.metric('wenk_alarm{code="clock"}'):
+                    await fatima.ask("help")
+            assert await state_of(first, fatima) == "active"
+        assert len((await fatima.ask("signalen")).wenk["signals"]) == 1
+        await fatima.signals(TWIN)
+
+
 async def test_a_clock_that_is_wrong_lets_nothing_be_due(synapse: LocalSynapse, tmp_path: Path) -> None:
     async with playing(tmp_path, synapse) as play:
         fatima = await play.admit("fatima")
@@ -85,6 +159,7 @@ async def test_a_clock_that_is_wrong_lets_nothing_be_due(synapse: LocalSynapse, 
         assert await play.metric('wenk_alarm{code="clock"}') == 1
         assert (await play.web("livez"))[0] == 200
         assert (await play.web("readyz"))[0] == 503
+        assert (await fatima.ask("signalen")).wenk["code"] == "unavailable"
         assert not fatima.heard("signal.expired") + fatima.heard("signal.erased")
 
         # Set right again: all goes on, and nothing was lost.

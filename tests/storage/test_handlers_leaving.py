@@ -208,3 +208,12 @@ async def test_erased_is_seen_by_nobody(house: House) -> None:
     await house.place(JOOST)
     assert "match.earlier" not in house.kinds(JOOST)
     assert "match.notice" not in house.kinds(JOOST)
+
+
+@pytest.mark.parametrize("reason", ["fout", "overleden"])
+async def test_what_is_erased_is_not_remembered_for_a_brother_or_sister(house: House, reason: str) -> None:
+    ref = await house.place(FATIMA)
+    await house.answer(FATIMA, f"intrekken {ref} {reason}")
+    assert (await house.answer(FATIMA, "nog een Tim; 14-03-2017"))["code"] == "expired"
+    async with house.storage.reading() as uow:
+        assert await uow.questions.get(FATIMA, "family") is None

@@ -1,5 +1,6 @@
 """What time does to signals: on the day, not before it, once, and late what was missed."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -177,6 +178,73 @@ async def test_who_places_before_a_late_sweep_learns_nothing_of_what_should_be_g
     assert [who["user_id"] for who in told] == [JOOST]
 
 
+async def test_a_clock_that_goes_back_a_day_does_nothing_twice(house: House) -> None:
+    for who in (FATIMA, JOOST):
+        await house.place(who, BABY)
+    for moment, kind, left in (
+        (day(2028, 3, 2), "signal.expired", ["inactive"]),
+        (day(2031, 3, 2), "signal.erased", []),
+    ):
+        for back in (0, 1, 0):
+            await house.until(moment - timedelta(days=back))
+            assert await states(house) == left
+            assert house.kinds(FATIMA).count(kind) == house.kinds(JOOST).count(kind) == 1
+    assert house.kinds("M1").count("match.left") == 2
+
+
+async def test_a_late_sweep_keeps_nobody_from_being_introduced(house: House) -> None:
+    await house.place(FATIMA, BABY)
+    await house.until(START + timedelta(days=100))
+    await house.place(JOOST, BABY)
+    house.now = day(2028, 3, 2)
+    # By rights Joost is alone in the room by now: Lin does not wait for what Fatima's signal would decide.
+    await house.place(LIN, BABY)
+    assert {who["user_id"] for who in house.last(LIN, "match.notice")["participants"]} == {JOOST}
+    assert [who["user_id"] for who in house.last(LIN, "match.earlier")["participants"]] == [FATIMA]
+    assert await house.wanted_in() == {JOOST, LIN}
+    await house.sweep()
+    assert house.kinds(FATIMA).count("signal.expired") == 1
+
+
+async def test_what_ended_may_be_placed_anew_and_is_shown_as_ended_before_a_late_sweep(house: House) -> None:
+    await house.place(FATIMA, BABY)
+    house.now = day(2028, 3, 2)
+    await house.place(FATIMA, BABY)
+    assert await states(house) == ["inactive", "active"]
+    house.now = day(2031, 3, 2)
+    assert await states(house) == ["inactive"]
+
+
+async def test_what_should_be_gone_cannot_be_withdrawn_before_a_late_sweep(house: House) -> None:
+    ref = await house.place(FATIMA, BABY)
+    house.now = day(2028, 3, 2)
+    assert (await house.answer(FATIMA, f"intrekken {ref} klaar"))["code"] == "not_allowed"
+    house.now = day(2031, 3, 2)
+    assert (await house.answer(FATIMA, f"intrekken {ref} fout"))["code"] == "not_found"
+
+
+async def test_who_is_restored_before_a_late_sweep_is_not_introduced_over_what_ended(house: House) -> None:
+    await house.place(FATIMA, BABY)
+    await house.answer(ANNA, f"professional schorsen {FATIMA}")
+    await house.until(START + timedelta(days=100))
+    await house.place(JOOST, BABY)
+    house.now = day(2028, 3, 2)
+    await house.answer(ANNA, f"professional herstellen {FATIMA}")
+    for who in (FATIMA, JOOST):
+        assert "match.notice" not in house.kinds(who)
+    # It came due while she heard nothing.
+    await house.sweep()
+    assert "signal.expired" not in house.kinds(FATIMA)
+
+
+async def test_who_is_suspended_before_a_late_sweep_hears_what_was_due_before(house: House) -> None:
+    await house.place(FATIMA, BABY)
+    house.now = day(2028, 3, 2)
+    await house.answer(ANNA, f"professional schorsen {FATIMA}")
+    await house.sweep()
+    assert house.kinds(FATIMA).count("signal.expired") == 1
+
+
 async def test_the_suspended_hear_nothing_of_what_ends(house: House) -> None:
     await house.place(FATIMA, BABY)
     await house.answer(ANNA, f"professional schorsen {FATIMA}")
@@ -190,8 +258,15 @@ async def test_what_is_due_can_be_counted_without_doing_it(house: House) -> None
     await house.answer(FATIMA, SANNE)
     house.now = day(2028, 3, 2)
     for _ in range(2):
-        due = await count_due(house.storage, house.region)
+        due = await count_due(house.storage)
         assert (due["signals"], due["questions"], due["audit_head"]) == (1, 1 + 1, 1)
         assert due["cards"] >= 2
     await house.sweep()
-    assert set((await count_due(house.storage, house.region)).values()) == {0}
+    assert set((await count_due(house.storage)).values()) == {0}
+
+
+async def test_counting_what_is_due_waits_for_no_writer_and_holds_none(house: House) -> None:
+    await house.place(FATIMA, BABY)
+    house.now = day(2028, 3, 2)
+    async with asyncio.timeout(5), house.storage.unit():
+        assert (await count_due(house.storage))["signals"] == 1

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.office import Message, Office, Proof
-from handlers.reception import WARNING_REACTION, cannot_handle
+from handlers.reception import WARNING_REACTION, cannot_handle, put_off
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, SANNE, House
 
 REFUSED = [
@@ -114,6 +114,22 @@ async def test_what_cannot_be_handled_is_answered_and_reported(house: House) -> 
     assert (answer["code"], answer["re"]) == ("unavailable", "$broken")
     assert "$broken" in house.redacted
     assert house.last(ANNA, "alarm")["code"] == "handler_failed"
+
+
+@pytest.mark.parametrize(("kind", "answered"), [("text", True), ("reaction", False), ("notice", False)])
+async def test_while_the_clock_is_wrong_nothing_is_done_and_said_so(house: House, kind: str, answered: bool) -> None:  # noqa: FBT001 (parameter of the test)
+    await house.answer(FATIMA, SANNE)
+    before = await house.audited()
+    async with house.storage.unit() as uow:
+        desk = await uow.rooms.desk(FATIMA)
+        message = Message(event_id="$undated", position=10_000, sender=FATIMA, kind=kind, body="ja", proof=Proof.PROVEN)
+        await put_off(Office(uow, house.region), desk, message)
+    told = [card["wenk"] for card in await house.deliver()]
+    assert [(card["code"], card["re"]) for card in told] == ([("unavailable", "$undated")] if answered else [])
+    assert "$undated" in house.redacted
+    assert await house.audited() == before
+    # The question stands, and is answered when the clock is right.
+    assert (await house.answer(FATIMA, "ja"))["kind"] == "signal.placed"
 
 
 WORDS = st.sampled_from(

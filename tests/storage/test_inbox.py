@@ -113,7 +113,7 @@ async def test_token_and_events_are_taken_in_together(archive: Archive) -> None:
     async with archive.storage.unit() as uow:
         await uow.inbox.advance("token 2", 20)
         assert await uow.inbox.progress() == ("token 2", 20)
-    async with archive.storage.rehearsal() as uow:
+    async with archive.storage.reading() as uow:
         await uow.inbox.add(21, "$lost", ROOM, OWNER, WORDS)
         await uow.inbox.advance("token 3", 21)
     async with archive.storage.reading() as uow:

@@ -1,0 +1,245 @@
+"""What DOMAIN.md says, small: who may know of whom and since when, what each hears, in which state a signal is.
+
+Written from DOMAIN.md and not from the code. It reckons *by rights*: what is due is as if it were done. Whether it is
+done already depends on when somebody last looked; so what time tells people *may* be heard from its day on, and *must*
+have been heard once a sweep was there.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+Heard = tuple[object, ...]
+"""Who heard, the kind of card, and what it said."""
+
+
+def years_on(day: date, years: int) -> date:
+    """Calendar years: 29 February ends on 28 February."""
+    leap = (day.month, day.day) == (2, 29) and (day.year + years) % 4
+    return date(day.year + years, day.month, 28 if leap else day.day)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A child as it is typed; a twin is another child. With a secret address it is never matched automatically."""
+
+    given: str
+    surname: str
+    born: date
+    address: str
+
+    @property
+    def typed(self) -> str:
+        return f"{self.given}; {self.surname}; {self.born}; {self.address}"
+
+    def is_(self, other: "Child") -> bool:
+        return (self.given, self.surname, self.born) == (other.given, other.surname, other.born)
+
+    def surely(self, other: "Child") -> bool:
+        return self.is_(other) and "geheim" not in {self.address, other.address}
+
+
+@dataclass
+class Signal:
+    """`ended`: the day on which it was withdrawn as done."""
+
+    ref: str
+    owner: str
+    child: Child
+    placed: date
+    ended: date | None = None
+    expired: bool = False
+    """Somebody looked after its term had passed."""
+
+    @property
+    def until(self) -> date:
+        term = years_on(self.placed, 2)
+        return min(term, self.ended or term)
+
+    @property
+    def gone_on(self) -> date:
+        return min(years_on(self.placed, 5), years_on(self.child.born, 23))
+
+    def state(self, day: date) -> str:
+        if day >= self.gone_on:
+            return "erased"
+        return "inactive" if day >= self.until else "active"
+
+
+@dataclass
+class Model:
+    """`told`: who was told of a signal; `seen`: who was shown it as an earlier one, which happens once."""
+
+    coordinator: str
+    now: datetime
+    standing: dict[str, bool] = field(default_factory=dict)
+    signals: dict[str, Signal] = field(default_factory=dict)
+    told: dict[str, set[str]] = field(default_factory=dict)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+    circles: set[frozenset[str]] = field(default_factory=set)
+    """All that were ever brought together."""
+    must: Counter[Heard] = field(default_factory=Counter)
+    may: set[Heard] = field(default_factory=set)
+    head_shown_on: date | None = None
+
+    @property
+    def day(self) -> date:
+        return self.now.astimezone(ZoneInfo("Europe/Amsterdam")).date()
+
+    # What people ask, and what they are to be answered.
+
+    def asked_to_signal(self, owner: str, child: Child) -> str:
+        if not self.standing[owner]:
+            return "not_allowed"
+        if self.day >= years_on(child.born, 23):
+            return "too_old"
+        if self.day < child.born:
+            return "not_born"
+        own = (signal for signal in self.of(owner) if signal.child.is_(child))
+        return "duplicate" if any(signal.state(self.day) == "active" for signal in own) else "signal.proposed"
+
+    def placed(self, owner: str, child: Child, ref: str) -> None:
+        self.signals[ref] = signal = Signal(ref, owner, child, self.day)
+        self.told[ref] = set()
+        self._match(signal)
+
+    def listed(self, owner: str) -> dict[str, str]:
+        states = {signal.ref: signal.state(self.day) for signal in self.of(owner)}
+        return {ref: state for ref, state in states.items() if state != "erased"}
+
+    def asked_to_withdraw(self, owner: str, ref: str, reason: str) -> str:
+        signal = self.signals.get(ref)
+        if not self.standing[owner]:
+            return "not_allowed"
+        if signal is None or signal.owner != owner or signal.state(self.day) == "erased":
+            return "not_found"
+        return "not_allowed" if reason == "klaar" and signal.state(self.day) == "inactive" else "signal.withdrawn"
+
+    def withdrawn(self, ref: str, reason: str) -> None:
+        signal = self.signals[ref]
+        if reason == "klaar":
+            signal.ended = self.day
+            return
+        matched = (other for other in self._others(signal) if other.child.surely(signal.child))
+        shown = [other for other in matched if signal.owner in self.told[other.ref]]
+        if shown:
+            # Placing, reading and withdrawing would be a search.
+            code = {"fout": "mistake_after_disclosure", "overleden": "deceased_after_disclosure"}[reason]
+            self.must[self.coordinator, "alarm", code, signal.owner] += 1
+        for owner in {other.owner for other in shown} if reason == "fout" else ():
+            self._hears(owner, "match.mistake", signal.owner)
+        self._forget(signal)
+
+    def suspended(self, who: str) -> None:
+        self._look(self.of(who))
+        self.standing[who] = False
+        self.must[who, "professional.suspended", who] += 1
+
+    def restored(self, who: str) -> None:
+        self._look(self.of(who))
+        self.standing[who] = True
+        self.must[who, "professional.restored", who] += 1
+        for signal in self.of(who):
+            if signal.state(self.day) == "active":
+                self._match(signal)
+
+    # What time does.
+
+    def passed(self, to: datetime) -> None:
+        self.now = to
+        for signal in self.signals.values():
+            if self.day >= signal.until and not signal.ended:
+                self._may_hear(signal, "signal.expired")
+            if self.day >= signal.gone_on:
+                self._may_hear(signal, "signal.erased")
+
+    def swept(self) -> None:
+        self._look(list(self.signals.values()))
+        if self.head_shown_on != self.day:
+            self.head_shown_on = self.day
+            self.must[self.coordinator, "audit.head"] += 1
+
+    def milestones(self) -> list[date]:
+        """The days on which something happens to a signal."""
+        return sorted({day for signal in self.signals.values() for day in (signal.until, signal.gone_on)})
+
+    # What must be so, at any moment.
+
+    def of(self, owner: str) -> list[Signal]:
+        return [signal for signal in self.signals.values() if signal.owner == owner]
+
+    def together(self) -> list[list[str]]:
+        """Who is in introductions now, those in which somebody waits alone for its end left out."""
+        circles = {tuple(sorted(self._circle(signal))) for signal in self._active(self.signals.values())}
+        found = [sorted(self.signals[ref].owner for ref in circle) for circle in circles if len(circle) > 1]
+        return sorted(found)
+
+    def known_to(self, who: str, ref: str) -> set[str]:
+        """With whom somebody is brought together over a signal."""
+        signal = self.signals.get(ref)
+        if signal is None or not self._active([signal]):
+            return set()
+        return {self.signals[other].owner for other in self._circle(signal)} - {who}
+
+    def too_much(self, heard: Counter[Heard]) -> Counter[Heard]:
+        return heard - self.must - Counter(self.may)
+
+    def missed(self, heard: Counter[Heard]) -> Counter[Heard]:
+        return self.must - heard
+
+    def _match(self, new: Signal) -> None:
+        others = [other for other in self._others(new) if other.child.surely(new.child)]
+        active = self._active(others)
+        for signal in [*active, new] if active else ():
+            self._hears(signal.owner, "match.notice", signal.ref, frozenset(self.known_to(signal.owner, signal.ref)))
+        for other in active:
+            self.told[other.ref].add(new.owner)
+            self.told[new.ref].add(other.owner)
+        if active:
+            self.circles.add(frozenset(signal.owner for signal in [*active, new]))
+        earlier = [other for other in others if other.state(self.day) == "inactive"]
+        fresh = [other for other in earlier if (other.ref, new.owner) not in self.seen]
+        for other in fresh:
+            self.seen.add((other.ref, new.owner))
+            self.told[other.ref].add(new.owner)
+        if fresh:
+            until = {owner: max(o.until for o in fresh if o.owner == owner) for owner in {o.owner for o in fresh}}
+            self._hears(new.owner, "match.earlier", new.ref, frozenset(until.items()))
+
+    def _look(self, signals: Iterable[Signal]) -> None:
+        for signal in signals:
+            state = signal.state(self.day)
+            if state == "erased":
+                self._hears(signal.owner, "signal.erased", signal.ref)
+                self._forget(signal)
+            elif state == "inactive" and not signal.ended and not signal.expired:
+                signal.expired = True
+                self._hears(signal.owner, "signal.expired", signal.ref)
+
+    def _forget(self, signal: Signal) -> None:
+        del self.signals[signal.ref], self.told[signal.ref]
+
+    def _others(self, signal: Signal) -> list[Signal]:
+        """Those of others on the same child that are not gone by rights."""
+        found = (other for other in self.signals.values() if other.child.is_(signal.child))
+        return [other for other in found if other.owner != signal.owner and other.state(self.day) != "erased"]
+
+    def _active(self, signals: Iterable[Signal]) -> list[Signal]:
+        return [signal for signal in signals if signal.state(self.day) == "active" and self.standing[signal.owner]]
+
+    def _circle(self, signal: Signal) -> list[str]:
+        others = (other for other in self._others(signal) if other.child.surely(signal.child))
+        return [signal.ref, *(other.ref for other in self._active(others))]
+
+    def _hears(self, who: str, kind: str, *said: object) -> None:
+        """Who is suspended hears nothing."""
+        if self.standing[who]:
+            self.must[who, kind, *said] += 1
+            self.may.discard((who, kind, *said))
+
+    def _may_hear(self, signal: Signal, kind: str) -> None:
+        heard = (signal.owner, kind, signal.ref)
+        if self.standing[signal.owner] and not self.must[heard]:
+            self.may.add(heard)

@@ -2,8 +2,6 @@
 
 import logging
 
-from sqlalchemy.exc import DBAPIError
-
 from bot.metrics import Metrics
 from bot.trust import Trust
 from bot.workers import describe
@@ -13,6 +11,7 @@ from handlers.reception import cannot_handle, receive
 from storage.database import Storage
 from storage.inbox import Received
 from storage.rooms import Room
+from storage.trouble import is_trouble
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +45,9 @@ class Reception:
         try:
             async with self._storage.unit() as uow:
                 await receive(Office(uow, self._region), room, message)
-        except (DBAPIError, OSError):
-            # The database is not well: nothing is wrong with the message, and it waits.
-            raise
         except Exception as fault:
-            if self._tries(message.event_id) < TRIES:
+            # While the database is not well nothing is wrong with the message, and it waits.
+            if is_trouble(fault) or self._tries(message.event_id) < TRIES:
                 raise
             log.error("a message could not be handled: %s", describe(fault))  # noqa: TRY400 (no text, no trace)
             self._metrics.raise_alarm("handler_failed")

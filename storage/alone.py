@@ -54,6 +54,7 @@ async def alone(url: str) -> AsyncIterator[Keep]:
     file = sqlite_file(url)
     if file is not None:
         # Not the database itself: a lock of our own on it could be in the way of SQLite's.
+        file = file.resolve()
         with locked(file.with_name(f"{file.name}.lock")):
             yield asyncio.Event().wait
         return

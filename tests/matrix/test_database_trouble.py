@@ -2,8 +2,9 @@
 
 import asyncio
 import resource
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,17 +30,21 @@ async def play(synapse: LocalSynapse, tmp_path_factory: pytest.TempPathFactory) 
 def disk_full(play: Play) -> Iterator[None]:
     """The bot's files cannot grow beyond the largest but the write-ahead log: the kernel refuses, as on a full disk.
 
-    The log, and the crypto store, find room; that one goes on in memory when it does not (docs/for-the-next.md).
+    The log, and the crypto store, find room; that one goes on in memory when it does not (docs/for-the-next.md). A
+    reader keeps the write-ahead log from being emptied, which happens every minute and would make room.
     """
     assert play.stage.pid is not None
     others = [file for file in play.stage.directory.glob("data/*") if not file.name.startswith("wenk.db")]
     largest = max(file.stat().st_size for file in (*others, play.stage.log_path))
     soft, hard = resource.prlimit(play.stage.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(play.stage.pid, resource.RLIMIT_FSIZE, (largest + 65_536, hard))
-    try:
-        yield
-    finally:
-        resource.prlimit(play.stage.pid, resource.RLIMIT_FSIZE, (soft, hard))
+    with closing(sqlite3.connect(play.stage.directory / "data" / "wenk.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT 1 FROM inbox").fetchone()
+        resource.prlimit(play.stage.pid, resource.RLIMIT_FSIZE, (largest + 65_536, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(play.stage.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_with_a_full_disk_nothing_is_answered_and_afterwards_everything_once(play: Play) -> None:

@@ -27,7 +27,8 @@ from tests.storage.house import ANNA
 from tests.storage.test_sqlite import locked
 from tests.storage.wire import Machine, Wire, open_wire
 
-PEOPLE: Final = tuple(f"@p{number}:localhost" for number in range(6))
+PEOPLE: Final = {f"@{given.lower()}:localhost": given for given in ("Ada", "Bram", "Cem", "Dewi", "Ezra", "Femke")}
+"""Who takes part, and the given name of the children that they signal."""
 SIGNALS: Final = 4
 """How many each of them places."""
 WITHIN_S: Final = 60
@@ -74,7 +75,7 @@ class Busy:
     async def talk(self, who: str) -> None:
         """Somebody places signals, and waits for each answer."""
         for number in range(SIGNALS):
-            for text in (f"signaal Kind {who[1:3]}; Achterberg; {number + 1:02}-05-2016; geen", "ja"):
+            for text in (f"signaal {PEOPLE[who]}; Achterberg; {number + 1:02}-05-2016; geen", "ja"):
                 said = await self.wire.says(who, text, self._desks[who])
                 self.said.append(said)
                 await self.until(lambda said=said: bool(self.wire.answers(said)))  # type: ignore[misc]  # no type of a default
@@ -105,8 +106,8 @@ class Busy:
 @asynccontextmanager
 async def busy_on(url: str, directory: Path) -> AsyncIterator[Busy]:
     async with open_wire(url, directory, [ANNA]) as wire:
-        for number, who in enumerate(PEOPLE):
-            await wire.admit(who, f"Organisatie {number}", f"Persoon {chr(65 + number)}")
+        for who, name in PEOPLE.items():
+            await wire.admit(who, f"Organisatie {name}", name)
         busy = Busy(wire, {who: await wire.desk(who) for who in PEOPLE})
         try:
             yield busy

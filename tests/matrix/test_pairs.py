@@ -12,8 +12,9 @@ from tests.matrix.play import Play, Seat, playing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PAIRS: Final = 10
 GIVEN: Final = ("Ada", "Bo", "Cem", "Dewi", "Ezra", "Finn", "Guus", "Hana", "Ilse", "Jip")
+"""The children: a pair of professionals for each."""
+PAIRS: Final = len(GIVEN)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -37,7 +38,7 @@ async def _met(seat: Seat) -> tuple[str, str]:
 
 
 async def test_ten_pairs_at_the_same_moment_have_one_room_each(play: Play) -> None:
-    names = [(f"p{pair}a", f"p{pair}b") for pair in range(PAIRS)]
+    names = [(f"{given}links".lower(), f"{given}rechts".lower()) for given in GIVEN]
     for one, two in names:
         await play.allow(one, "De Wilgen")
         await play.allow(two, "Halt")

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from sqlalchemy import Row, Select, select
 
 from domain.region import Region
@@ -101,6 +102,7 @@ async def rows(storage: Storage, statement: Select[Any]) -> Sequence[Row[Any]]:
         return await uow._session.all(statement)
 
 
+@pytest.mark.timeout(600)  # half a minute on SQLite, a minute on PostgreSQL, when the machine does nothing else
 async def test_a_thousand_pairs_at_the_same_moment_are_introduced_once_each(database_url: str, tmp_path: Path) -> None:
     async with two_storages(database_url, tmp_path) as storages:
         await admit_all(storages[0])

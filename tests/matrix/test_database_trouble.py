@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ import pytest_asyncio
 from bot.demo.stage import Stage
 from bot.demo.synapse import LocalSynapse, free_port
 from tests.matrix.play import Play, playing
+from tests.postgres import local_postgres
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,6 +62,11 @@ async def test_with_a_full_disk_nothing_is_answered_and_afterwards_everything_on
         said.append(await play.anna.who.say(play.anna.desk, "help"))
         known = {card.wenk.get("re") for card in play.anna.heard("help")}
         assert said[-1] not in known
+    await _all_answered_and_told(play, said)
+
+
+async def _all_answered_and_told(play: Play, said: list[str]) -> None:
+    """The trouble is over: each is answered once, and the coordinator knows from when to when it was."""
     alarm = await play.anna.hear("alarm", code="database")
     assert alarm.wenk["since"] <= alarm.wenk["until"]
     for event_id in said:
@@ -69,6 +76,20 @@ async def test_with_a_full_disk_nothing_is_answered_and_afterwards_everything_on
     assert len(play.anna.heard("alarm", code="database")) == 1
     assert await play.metric(ALARM) == 0
     assert (await play.web("readyz"))[0] == 200
+
+
+async def test_postgresql_crashes_under_the_bot_and_comes_back(synapse: LocalSynapse, tmp_path: Path) -> None:
+    with local_postgres() as server, server.fresh_database() as url:
+        async with playing(tmp_path, synapse, database_url=url) as play:
+            said = [await play.anna.who.say(play.anna.desk, "help") for _ in range(20)]
+            await play.anna.hear("help", re=said[0])
+            await asyncio.to_thread(server.stop, signal.SIGQUIT)
+            assert await play.metric(ALARM) == 1
+            said.append(await play.anna.who.say(play.anna.desk, "help"))
+            await asyncio.to_thread(server.start)
+            await _all_answered_and_told(play, said)
+            assert "ERROR bot.watch: the database: it does not answer" in play.stage.log_path.read_text()
+            assert await play.stage.stop() == 0
 
 
 async def _run(stage: Stage, command: str, *arguments: str) -> int:

@@ -86,7 +86,7 @@ class Wenk:
         due_work_done = asyncio.Event()
         runner = await serve(self.address, self.metrics, lambda: self._ready(due_work_done), self._measure)
         tasks: list[asyncio.Task[object]] = [
-            asyncio.create_task(self._stay_alone(), name="alone"),
+            asyncio.create_task(self.keep_alone(), name="alone"),
             asyncio.create_task(self.session.run(), name="session"),
             asyncio.create_task(self._begin(due_work_done), name="begin"),
             asyncio.create_task(stop.wait(), name="stop"),
@@ -131,9 +131,6 @@ class Wenk:
                 raise
             return None
         return is_done
-
-    async def _stay_alone(self) -> None:
-        await self.keep_alone()
 
     async def _resume(self) -> None:
         """Wake whatever has work in the database: left by a process that ended, or woken for in vain."""

@@ -3,10 +3,10 @@
 import asyncio
 import fcntl
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg.errors import LockNotAvailable
@@ -18,7 +18,7 @@ from storage.trouble import explain
 
 log = logging.getLogger(__name__)
 
-Keep = Callable[[], Awaitable[object]]
+Keep = Callable[[], Coroutine[Any, Any, object]]
 _ONLY_ONE: Final = 0x57454E4B31
 """'WENK1': the advisory lock of PostgreSQL that a Wenk holds as long as it lives."""
 _WAIT: Final = "3s"

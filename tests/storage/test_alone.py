@@ -73,14 +73,10 @@ def holder(server: LocalPostgres, url: str) -> int | None:
 
 
 @asynccontextmanager
-async def kept(url: str) -> AsyncIterator[asyncio.Task[None]]:
+async def kept(url: str) -> AsyncIterator[asyncio.Task[object]]:
     """Held, and kept so, as by a process that works."""
     async with alone(url) as keep:
-
-        async def keeping() -> None:
-            await keep()
-
-        task = asyncio.create_task(keeping())
+        task = asyncio.create_task(keep())
         try:
             yield task
         finally:

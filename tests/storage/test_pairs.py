@@ -14,7 +14,9 @@ import pytest
 from sqlalchemy import Row, Select, select
 
 from domain.region import Region
-from handlers.office import Message, Office, Proof
+from handlers.cards import card
+from handlers.dialogue import propose
+from handlers.office import Message, Office, Proof, Talk
 from handlers.people import admit_coordinators
 from handlers.reception import receive
 from storage.database import Storage
@@ -47,44 +49,45 @@ async def two_storages(url: str, directory: Path) -> AsyncIterator[tuple[Storage
 
 
 async def admit_all(storage: Storage) -> None:
+    """Everybody is admitted, and has been asked at their desk whether this is the child."""
     async with storage.unit() as uow:
         await admit_coordinators(Office(uow, REGION))
         works_at = [await uow.people.add_organisation(f"O-{side}", f"Org {side}", f"org {side}") for side in (0, 1)]
-        for pair in range(PAIRS):
-            for side in (0, 1):
-                await uow.people.save_professional(
-                    Person(
-                        user_id=who(pair, side), coordinator=False, professional="active", language="nl",
-                        organisation=works_at[side], full_name="Pim Pot", function="leraar", email="p@example.nl",
-                        phone="0512 123456",
-                    )
-                )  # fmt: skip
-        await uow.audit.write(ANNA, "professional.added")
-
-
-async def hears(uow: UnitOfWork, pair: int, side: int, turn: int, text: str) -> None:
-    """Somebody says something at their desk, and it is handled."""
-    user_id = who(pair, side)
-    position = (2 * pair + side) * 100 + turn * 10
-    message = Message(
-        event_id=f"${position}", position=position, sender=user_id, kind="text", body=text, proof=Proof.PROVEN
-    )
-    await receive(Office(uow, REGION), await uow.rooms.desk(user_id), message)
-
-
-async def propose_all(storage: Storage) -> None:
-    """Each of a pair is asked whether this is the child; the question stands in their desk's timeline."""
+        await uow.audit.write(ANNA, "organisation.added")
     for first in range(0, PAIRS, AT_A_TIME):
         async with storage.unit() as uow:
             for pair in range(first, min(first + AT_A_TIME, PAIRS)):
                 for side in (0, 1):
-                    child = f"{_letters(pair)}; Achterberg; {pair % 28 + 1:02}-{pair % 12 + 1:02}-2016; geen"
-                    await hears(uow, pair, side, 1, f"signaal {child}")
-                    desk = await uow.rooms.desk(who(pair, side))
-                    letter = await uow.outbox.next(desk.id)
-                    assert letter is not None
-                    await uow.outbox.sent(letter.id, f"$card{letter.id}", 1)
-                    await uow.outbox.seen((2 * pair + side) * 100 + 15, f"$card{letter.id}", letter.id)
+                    person = Person(
+                        user_id=who(pair, side), coordinator=False, professional="active", language="nl",
+                        organisation=works_at[side], full_name="Pim Pot", function="leraar", email="p@example.nl",
+                        phone="0512 123456",
+                    )  # fmt: skip
+                    await uow.people.save_professional(person)
+                    await _ask(uow, person, pair, side)
+            await uow.audit.write(ANNA, "professional.added")
+
+
+async def _ask(uow: UnitOfWork, person: Person, pair: int, side: int) -> None:
+    """As after `signaal`; the question stands in the desk's timeline."""
+    desk = await uow.rooms.desk(person.user_id)
+    typed = {
+        "given": _letters(pair), "surname": "Achterberg", "born": f"{pair % 28 + 1:02}-{pair % 12 + 1:02}-2016",
+        "address": "geen",
+    }  # fmt: skip
+    talk = Talk(Office(uow, REGION), person, _said(pair, side, 1, "signaal"), desk.id, values=typed)
+    await propose(talk, "signal", card("signal.proposed"))
+    assert talk.answer_id is not None
+    event_id = f"$card{talk.answer_id}"
+    await uow.outbox.sent(talk.answer_id, event_id, 1)
+    await uow.outbox.seen(talk.message.position + 1, event_id, talk.answer_id)
+
+
+def _said(pair: int, side: int, turn: int, text: str) -> Message:
+    position = (2 * pair + side) * 100 + turn * 10
+    return Message(
+        event_id=f"${position}", position=position, sender=who(pair, side), kind="text", body=text, proof=Proof.PROVEN
+    )
 
 
 def _letters(number: int) -> str:
@@ -93,8 +96,10 @@ def _letters(number: int) -> str:
 
 
 async def confirms(storage: Storage, pair: int, side: int) -> None:
+    """What the bot does with a message, in its one unit of work."""
     async with storage.unit() as uow:
-        await hears(uow, pair, side, 2, "ja")
+        desk = await uow.rooms.desk(who(pair, side))
+        await receive(Office(uow, REGION), desk, _said(pair, side, 2, "ja"))
 
 
 async def rows(storage: Storage, statement: Select[Any]) -> Sequence[Row[Any]]:
@@ -106,7 +111,6 @@ async def rows(storage: Storage, statement: Select[Any]) -> Sequence[Row[Any]]:
 async def test_a_thousand_pairs_at_the_same_moment_are_introduced_once_each(database_url: str, tmp_path: Path) -> None:
     async with two_storages(database_url, tmp_path) as storages:
         await admit_all(storages[0])
-        await propose_all(storages[0])
         for pair in range(PAIRS):
             await asyncio.gather(*(confirms(storages[(pair + side) % 2], pair, side) for side in (0, 1)))
 

@@ -2,17 +2,20 @@
 alarm, and when the trouble is over all goes on by itself, each command answered once."""
 
 import asyncio
+import errno
 import logging
 import resource
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import pytest
 from sqlalchemy import event, make_url, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from bot.metrics import Metrics
 from bot.watch import Watch
@@ -20,7 +23,7 @@ from domain.region import Region
 from storage import engine, postgresql
 from storage.database import Storage
 from storage.schema import signal as signal_table
-from storage.trouble import is_trouble
+from storage.trouble import explain, is_trouble
 from tests.postgres import LocalPostgres, local_postgres
 from tests.storage.archive import OTHER, Archive, open_archive
 from tests.storage.house import ANNA
@@ -347,3 +350,24 @@ async def test_a_database_that_is_ill_again_and_again_writes_no_card_each_time(
         await recovered.wait()
     assert slept[:4] == [1, 2, 4, 8]
     assert slept[-1] == 3600
+
+
+def test_what_was_asked_of_the_database_is_no_trouble_of_its_own() -> None:
+    """Else a message that makes a handler break a rule of the tables would be tried for ever, and never answered."""
+    assert not is_trouble(IntegrityError("INSERT", {}, sqlite3.IntegrityError()))
+    assert not is_trouble(ValueError())
+    for fault in (
+        OperationalError("INSERT", {}, sqlite3.OperationalError()),
+        sqlite3.OperationalError(),
+        OSError(28, ""),
+    ):
+        assert is_trouble(fault)
+
+
+def test_the_words_for_it_hold_nothing_of_what_was_said() -> None:
+    for fault in (
+        OperationalError("INSERT Sanne", {"given": "Sanne"}, sqlite3.OperationalError("Sanne")),
+        OperationalError("INSERT Sanne", {"given": "Sanne"}, psycopg.OperationalError("Sanne")),
+        OSError(errno.ENOSPC, "Sanne", "Sanne"),
+    ):
+        assert "Sanne" not in explain(fault)

@@ -1,20 +1,17 @@
 """The one place that puts the parts together, and the life of the process: start, run, stop."""
 
 import asyncio
-import fcntl
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-
 from bot.clocks import Clocks
-from bot.config import Config
+from bot.config import Config, Store
 from bot.crypto import Machine
 from bot.delivery import Delivery
 from bot.http import Homeserver, LoggedOut
@@ -28,28 +25,25 @@ from bot.rooms import Reconciler
 from bot.schedule import Schedule
 from bot.session import Session
 from bot.trust import Trust
+from bot.watch import Watch
 from bot.web import serve
 from bot.workers import STOP_WITHIN_S, Workers
 from domain.region import Region
 from handlers.office import Office
 from handlers.people import admit_coordinators
+from storage.alone import Keep, alone, locked
 from storage.database import Storage
 from storage.durable import make_directory
 from storage.journal import Journal
 from storage.keys import Keys
+from storage.trouble import is_trouble
+from storage.unit import UnitOfWork
 from storage.vault import Vault
 
 log = logging.getLogger(__name__)
 
 _AGAIN_S = 10.0
 _PATIENCE_S = 20.0
-
-
-class AlreadyRunning(Exception):
-    """Another Wenk works with this data directory: two would answer twice."""
-
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
 
 
 class StoredPins:
@@ -72,7 +66,9 @@ class StoredPins:
 class Wenk:
     """The parts of a running bot."""
 
+    keep_alone: Keep
     storage: Storage
+    watch: Watch
     region: Region
     http: Homeserver
     session: Session
@@ -92,6 +88,7 @@ class Wenk:
         due_work_done = asyncio.Event()
         runner = await serve(self.address, self.metrics, lambda: self._ready(due_work_done), self._measure)
         tasks: list[asyncio.Task[object]] = [
+            asyncio.create_task(self.keep_alone(), name="alone"),
             asyncio.create_task(self.session.run(), name="session"),
             asyncio.create_task(self._begin(due_work_done), name="begin"),
             asyncio.create_task(stop.wait(), name="stop"),
@@ -109,20 +106,33 @@ class Wenk:
     async def _begin(self, due_work_done: asyncio.Event) -> None:
         """What is due goes first, then what was left undone, then the minute hand begins to tick."""
         await self.session.first_sync.wait()
-        # After a restore nobody says anything before this.
-        await self.recovery.run()
-        self.storage.wake, self.storage.settle = self._wake, self._settle
-        async with self.storage.unit() as uow:
-            await admit_coordinators(Office(uow, self.region))
-        is_done = await self.schedule.tick()
-        self.session.wake_reception = self.reception.wake
-        await self._resume()
+        is_done = await self._try_to_begin()
+        while is_done is None:
+            await asyncio.sleep(_AGAIN_S)
+            is_done = await self._try_to_begin()
         self.schedule.after_tick = self._resume
         self.schedule.start()
         while not is_done:
             await asyncio.sleep(_AGAIN_S)
             is_done = await self.schedule.tick()
         due_work_done.set()
+
+    async def _try_to_begin(self) -> bool | None:
+        """Whether all that is due is done; None if the database is in trouble: all of it may be done again."""
+        try:
+            # After a restore nobody says anything before this.
+            await self.recovery.run()
+            self.storage.wake, self.storage.settle = self._wake, self._settle
+            async with self.storage.unit() as uow:
+                await admit_coordinators(Office(uow, self.region))
+            is_done = await self.schedule.tick()
+            self.session.wake_reception = self.reception.wake
+            await self._resume()
+        except Exception as fault:
+            if not is_trouble(fault):
+                raise
+            return None
+        return is_done
 
     async def _resume(self) -> None:
         """Wake whatever has work in the database: left by a process that ended, or woken for in vain."""
@@ -151,32 +161,38 @@ class Wenk:
         await self.delivery.stop()
 
     async def _ready(self, due_work_done: asyncio.Event) -> bool:
-        if not due_work_done.is_set():
+        if not due_work_done.is_set() or not self.watch.is_well:
             return False
-        async with self.storage.reading() as uow:
-            for user_id in self.region.coordinators:
-                desk = await uow.rooms.desk_of(user_id)
-                if desk is None or not any(who.user_id == user_id and who.membership != "none" for who in desk.members):
-                    return False
-        return True
+        try:
+            async with self.storage.reading() as uow:
+                return all([await self._has_desk(uow, user_id) for user_id in self.region.coordinators])
+        except Exception as fault:
+            if not is_trouble(fault):
+                raise
+            return False
+
+    async def _has_desk(self, uow: UnitOfWork, user_id: str) -> bool:
+        desk = await uow.rooms.desk_of(user_id)
+        return desk is not None and any(who.user_id == user_id and who.membership != "none" for who in desk.members)
 
     async def _measure(self) -> None:
         self.metrics.requests.set(self.http.requests)
+        if not self.watch.is_well:
+            return  # who asks for the alarm must not wait for a database that hangs
         try:
             async with self.storage.reading() as uow:
                 self.metrics.inbox.set(await uow.inbox.backlog())
                 self.metrics.outbox.set(await uow.outbox.backlog())
-        except (DBAPIError, OSError):
-            self.metrics.raise_alarm("database")
-        else:
-            self.metrics.raise_alarm("database", on=False)
+        except Exception as fault:
+            if not is_trouble(fault):
+                raise
 
 
 @asynccontextmanager
 async def compose(config: Config) -> AsyncIterator[Wenk]:
     """All parts, wired; raises the fault of what is missing: KeysFault, SessionFault, JournalFault ..."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(only_one(config.storage.data_dir))
+        keep_alone = await stack.enter_async_context(only_one(config.storage))
         keys = Keys.load(config.storage.keys_file)
         account = Account.load(session_file(config))
         journal = Journal.open(config.storage.journal_file)
@@ -188,6 +204,8 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         stack.push_async_callback(http.close)
         http.on_soft_logout = stay_logged_in(http, account, session_file(config), lambda: password(config))
         own_user, region, metrics = account.user_id, config.region, Metrics()
+        watch = Watch(storage, region, metrics)
+        stack.push_async_callback(watch.stop)
         machine = Machine.open(own_user, account.device_id, config.storage.data_dir, keys.crypto_store)
         stack.callback(machine.close)
         identities = Identities(http, machine, StoredPins(storage))
@@ -218,8 +236,14 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
             await rooms.idle()
 
         session.answered = answered
+
+        def recovered() -> None:
+            session.again()
+            schedule.at_once()
+
+        watch.on_recovery = recovered
         wenk = Wenk(
-            storage, region, http, session, recovery, schedule, metrics, reception, delivery, rooms,
+            keep_alone, storage, watch, region, http, session, recovery, schedule, metrics, reception, delivery, rooms,
             config.web.address,
         )  # fmt: skip
         yield wenk
@@ -245,13 +269,10 @@ def password(config: Config) -> str:
     return config.matrix.password_file.read_text(encoding="utf-8").strip()
 
 
-@contextmanager
-def only_one(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory; raises AlreadyRunning. The lock goes with the process, however that ends."""
-    make_directory(data_dir)
-    with (data_dir / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning from None
-        yield
+@asynccontextmanager
+async def only_one(store: Store) -> AsyncIterator[Keep]:
+    """Hold the data directory and the database, as `alone` does; raises AlreadyRunning."""
+    make_directory(store.data_dir)
+    with locked(store.data_dir / "lock"):
+        async with alone(store.url) as keep:
+            yield keep

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from bot.admin import AdminFault
-from bot.app import AlreadyRunning, run
+from bot.app import run
 from bot.config import Config, ConfigFault, load
 from bot.crosssigning import ForeignIdentity, SignatureRefused
 from bot.doctor import examine
@@ -22,10 +22,13 @@ from bot.login import SessionFault
 from bot.olm import StoreInUse, StoreSealed
 from bot.restore import restore
 from handlers.sweep import count_due
+from storage.alone import AlreadyRunning
 from storage.backup import BackupFault, back_up, back_up_keys
-from storage.database import DatabaseFault, Storage, system_clock
+from storage.database import Storage, system_clock
+from storage.engine import DatabaseFault
 from storage.journal import JournalFault
 from storage.keys import Keys, KeysFault
+from storage.trouble import explain
 from storage.vault import Vault
 
 FAULTS = (
@@ -67,7 +70,7 @@ def main() -> None:
 def _in_words(fault: BaseException) -> str:
     if isinstance(fault, DBAPIError):
         # The statement and its values are nobody's business.
-        return f"the database does not work ({type(fault.orig).__name__}): check storage.url, disk space and rights"
+        return f"the database: {explain(fault)}"
     return str(fault)
 
 

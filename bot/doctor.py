@@ -17,7 +17,8 @@ from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable
 from bot.init import OTHER_KEYS
 from bot.login import Account, SessionFault
 from storage.audit import BrokenChain
-from storage.database import DatabaseFault, Storage
+from storage.database import Storage
+from storage.engine import DatabaseFault
 from storage.journal import Journal, JournalFault
 from storage.keys import Keys, KeysFault
 from storage.vault import Vault

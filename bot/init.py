@@ -29,7 +29,7 @@ OTHER_KEYS: Final = "storage.keys_file does not fit the database: put back the o
 
 async def init(config: Config, say: Say) -> None:
     """Prepare everything that `wenk run` needs; `say` hears of each step. Raises what is in the way."""
-    with only_one(config.storage.data_dir):
+    async with only_one(config.storage):
         keys = await _keys_and_database(config, say)
         http = Homeserver(config.matrix.homeserver, patience_s=60)
         try:

@@ -2,8 +2,6 @@
 
 import logging
 
-from sqlalchemy.exc import DBAPIError
-
 from bot.clocks import Clocks
 from bot.metrics import Metrics
 from bot.trust import Trust
@@ -14,6 +12,7 @@ from handlers.reception import cannot_handle, put_off, receive
 from storage.database import Storage
 from storage.inbox import Received
 from storage.rooms import Room
+from storage.trouble import is_trouble
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +49,9 @@ class Reception:
         try:
             async with self._storage.unit() as uow:
                 await handle(Office(uow, self._region), room, message)
-        except (DBAPIError, OSError):
-            # The database is not well: nothing is wrong with the message, and it waits.
-            raise
         except Exception as fault:
-            if self._tries(message.event_id) < TRIES:
+            # While the database is not well nothing is wrong with the message, and it waits.
+            if is_trouble(fault) or self._tries(message.event_id) < TRIES:
                 raise
             log.error("a message could not be handled: %s", describe(fault))  # noqa: TRY400 (no text, no trace)
             self._metrics.raise_alarm("handler_failed")

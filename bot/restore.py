@@ -20,7 +20,7 @@ from storage.vault import Unsealable, Vault
 
 async def restore(config: Config, backup: Path, say: Say) -> None:
     """Load the backup, all of it or nothing, and make a new device. Raises what is in the way."""
-    with only_one(config.storage.data_dir):
+    async with only_one(config.storage):
         erased = await bring_back(config, backup)
     say(f"database: restored; signals that were erased since the backup, and are erased again: {erased}")
     # Every step of it can be done again: it is what is left to do if the homeserver does not answer now.

@@ -79,6 +79,11 @@ class Schedule:
         if job is not None and not now - _SLACK < job.next_run_time < now + TICK + _SLACK:
             job.modify(next_run_time=now)
 
+    def at_once(self, after: timedelta = timedelta()) -> None:
+        """Tick now, or so much later, and not only when the minute is over."""
+        if job := self._scheduler.get_job(_TICK_ID) if self._scheduler.running else None:
+            job.modify(next_run_time=self._storage.clock() + after)
+
     async def tick(self) -> bool:
         """Do what is due, unless the clock is not to be trusted; whether all of it could be done."""
         async with self._ticking:
@@ -96,7 +101,8 @@ class Schedule:
     async def _tick(self) -> bool:
         if not await self._clocks.agree():
             await self._alarm_clock()
-            self._look_again()
+            # Two clocks are seldom set in the same second: do not wait a whole minute for the other one.
+            self.at_once(_SOON)
             return False
         self._metrics.raise_alarm("clock", on=False)
         done = await run_due(self._storage, self._region)
@@ -107,11 +113,6 @@ class Schedule:
         if self.after_tick is not None:
             await self.after_tick()
         return True
-
-    def _look_again(self) -> None:
-        """Two clocks are seldom set in the same second: do not wait a whole minute for the other one."""
-        if job := self._scheduler.get_job(_TICK_ID) if self._scheduler.running else None:
-            job.modify(next_run_time=self._storage.clock() + _SOON)
 
     async def _alarm_clock(self) -> None:
         self._metrics.raise_alarm("clock")

@@ -15,7 +15,7 @@ from bot.login import Account
 from bot.metrics import Metrics
 from bot.sync import Batch, batches
 from bot.timeline import TimelineEvent, read_event
-from bot.workers import describe
+from bot.workers import describe, until_woken
 from domain.region import Region
 from handlers.desk import welcome_again
 from handlers.office import Office
@@ -48,6 +48,7 @@ class Session:
         self._metrics = metrics
         self.first_sync = asyncio.Event()
         self._took_one = False
+        self._again = asyncio.Event()
         self._declining: set[asyncio.Task[None]] = set()
         self.after_batch: Callable[[], None] = lambda: None
         self.heard: Callable[[Iterable[str]], None] = lambda _rooms: None
@@ -71,7 +72,12 @@ class Session:
                 faults = 0 if self._took_one else faults + 1
                 log.warning("session: %s, again in %.0f s", describe(fault), pause)
                 self._metrics.faults.labels(part="session").inc()
-                await asyncio.sleep(pause)
+                self._again.clear()
+                await until_woken(self._again, pause)
+
+    def again(self) -> None:
+        """What was in the way may be gone: do not wait until it is time to try again."""
+        self._again.set()
 
     async def _listen(self) -> None:
         self._took_one = False

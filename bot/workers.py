@@ -112,13 +112,14 @@ class Workers:
                 if pause is None and not woken.is_set():
                     return
                 if pause:
-                    await _until_woken(woken, pause)
+                    await until_woken(woken, pause)
         finally:
             del self._tasks[key]
             del self._woken[key]
 
 
-async def _until_woken(woken: asyncio.Event, seconds: float) -> None:
+async def until_woken(woken: asyncio.Event, seconds: float) -> None:
+    """Until it is set, but no longer than so many seconds."""
     try:
         async with asyncio.timeout(seconds):
             await woken.wait()

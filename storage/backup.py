@@ -17,12 +17,14 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, delete, inse
 from sqlalchemy.exc import DBAPIError
 
 from storage import database
-from storage.database import DatabaseFault
 from storage.durable import write_durably, written_durably
+from storage.engine import DatabaseFault
+from storage.engine import create_engine as create_async_engine
 from storage.keys import Keys, is_keys_file
 from storage.origin import copy_rows
 from storage.schema import backup
 from storage.session import finish
+from storage.trouble import explain
 
 _MAGIC: Final = b"SQLite format 3\0"
 
@@ -81,13 +83,13 @@ def _copy_sqlite(source: Path, file: Path) -> None:
 
 
 async def _copy_postgresql(url: str, file: Path) -> None:
-    source = database.create_engine(url)
+    source = create_async_engine(url, in_haste=False)
     try:
         async with source.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             await finish(connection.run_sync(_into_file, file))
     except DBAPIError as fault:
-        raise DatabaseFault(f"the database cannot be read ({type(fault.orig).__name__}): check storage.url") from fault
+        raise DatabaseFault(f"the database cannot be read: {explain(fault)}") from fault
     finally:
         await source.dispose()
 

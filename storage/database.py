@@ -1,43 +1,30 @@
-"""Opening the database, SQLite or PostgreSQL, so that what is committed stays committed.
-
-SQLite: WAL, synchronous FULL, foreign keys, secure_delete; writers begin with BEGIN IMMEDIATE. PostgreSQL: writers
-take one advisory lock. Both make two professionals who signal at the same moment see each other.
-"""
+"""Opening the database, bringing it up to date, and the units of work in it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import aiosqlite
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from storage import sqlite
+from storage.engine import BUSY_TIMEOUT_MS, WRITES, DatabaseFault, create_engine
 from storage.journal import Journal, JournalFault, Word
 from storage.session import finish
+from storage.trouble import explain, is_trouble
 from storage.unit import UnitOfWork
 from storage.vault import Vault
 
 Clock = Callable[[], datetime]
 Wake = Callable[[frozenset[str]], None]
 
-_BUSY_TIMEOUT_MS = 10_000
 _SCRUB_TIMEOUT_MS = 100
-_WRITER_LOCK = 0x57454E4B
-"""'WENK': the advisory lock that PostgreSQL's writers take."""
-_WRITES = "wenk_writes"
-
-
-class DatabaseFault(Exception):
-    """The database cannot be used; the message says what to do."""
 
 
 def system_clock() -> datetime:
@@ -79,62 +66,17 @@ def migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own type)
-    # The driver must not begin transactions by itself: BEGIN IMMEDIATE is ours to say.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "secure_delete=ON",
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _begin_postgresql(connection: Connection) -> None:
-    if connection.get_execution_options().get(_WRITES, False):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
-
-
-def create_engine(url: str) -> AsyncEngine:
-    """An engine for `sqlite+aiosqlite:///...` or `postgresql+psycopg://...`; raises DatabaseFault."""
-    parsed = make_url(url)
-    driver = parsed.drivername
-    if driver == "sqlite+aiosqlite":
-        directory = Path(parsed.database or "").parent
-        if not directory.is_dir():
-            msg = f"there is no directory {directory}: make it, or change storage.url"
-            raise DatabaseFault(msg)
-
-        async def connect() -> aiosqlite.Connection:
-            arguments, options = engine.dialect.create_connect_args(parsed)
-            return await sqlite.connect(*arguments, **options)
-
-        engine = create_async_engine(url, async_creator=connect, hide_parameters=True)
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    elif driver == "postgresql+psycopg":
-        engine = create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
-        event.listen(engine.sync_engine, "begin", _begin_postgresql)
-    else:
-        msg = f"storage.url begins with {driver}: use sqlite+aiosqlite:/// or postgresql+psycopg://"
-        raise DatabaseFault(msg)
-    return engine
-
-
-async def _bring_up_to_date(engine: AsyncEngine) -> None:
-    async with engine.connect() as connection:
-        await connection.execution_options(**{_WRITES: True})
-        async with connection.begin():
-            await connection.run_sync(migrate)
+async def _bring_up_to_date(url: str) -> None:
+    engine = create_engine(url, in_haste=False)
+    try:
+        async with engine.connect() as connection:
+            await connection.execution_options(**{WRITES: True})
+            async with connection.begin():
+                await connection.run_sync(migrate)
+    except DBAPIError as fault:
+        raise DatabaseFault(f"the database cannot be opened: {explain(fault)}") from fault
+    finally:
+        await engine.dispose()
 
 
 def _ms(moment: datetime) -> int:
@@ -145,7 +87,8 @@ class Storage:
     """The database of one bot process.
 
     `wake` is called after every commit with the rooms it concerns (our own ids), so that what waits in the outbox
-    goes out at once; `settle` with those whose members are not as they should be.
+    goes out at once; `settle` with those whose members are not as they should be. `on_trouble` hears of every unit of
+    work that failed because the database is not well.
     """
 
     def __init__(
@@ -159,23 +102,15 @@ class Storage:
         self._writer = asyncio.Lock()
         self.wake: Wake = lambda _rooms: None
         self.settle: Wake = lambda _rooms: None
+        self.on_trouble: Callable[[Exception], None] = lambda _fault: None
 
     @classmethod
     async def open(
         cls, url: str, vault: Vault, clock: Clock = system_clock, journal: Journal | None = None
     ) -> "Storage":
         """Open the database and bring it up to date; raises DatabaseFault. Without a journal nothing can be erased."""
-        engine = create_engine(url)
-        try:
-            await finish(_bring_up_to_date(engine))
-        except DBAPIError as fault:
-            await engine.dispose()
-            msg = f"the database cannot be opened ({type(fault.orig).__name__}): check storage.url"
-            raise DatabaseFault(msg) from fault
-        except BaseException:
-            await engine.dispose()
-            raise
-        return cls(engine, vault, clock, journal)
+        await finish(_bring_up_to_date(url))
+        return cls(create_engine(url), vault, clock, journal)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -251,15 +186,25 @@ class Storage:
     @asynccontextmanager
     async def _transaction(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:
         """A transaction that is rolled back unless it was committed."""
-        connection = self._engine.connect()
+        with self._noticing():
+            connection = self._engine.connect()
+            try:
+                await finish(connection.start())
+                await connection.execution_options(**{WRITES: writes})
+                await finish(connection.begin())
+                yield connection
+            finally:
+                if connection.sync_connection is not None:
+                    await finish(connection.close())
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
         try:
-            await finish(connection.start())
-            await connection.execution_options(**{_WRITES: writes})
-            await finish(connection.begin())
-            yield connection
-        finally:
-            if connection.sync_connection is not None:
-                await finish(connection.close())
+            yield
+        except Exception as fault:
+            if is_trouble(fault):
+                self.on_trouble(fault)
+            raise
 
     async def scrub(self) -> bool:
         """Make SQLite forget what was deleted: copy the write-ahead log back and empty it.
@@ -269,8 +214,9 @@ class Storage:
         """
         if self._engine.dialect.name != "sqlite":
             return True
-        async with self._writer:
-            return await finish(self._empty_log())
+        with self._noticing():
+            async with self._writer:
+                return await finish(self._empty_log())
 
     async def _empty_log(self) -> bool:
         async with self._engine.connect() as connection:
@@ -284,7 +230,7 @@ class Storage:
                 (busy, _log, _done) = await cursor.fetchone()
                 await cursor.close()
             finally:
-                await driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+                await driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
             return not busy
 
     async def ping(self) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -28,7 +28,7 @@ class LocalPostgres:
 
     def __init__(self, programs: Path, directory: Path) -> None:
         self._programs = programs
-        self._directory = directory
+        self.directory = directory
         self._numbers = count(1)
         self._log = directory / "postgres.log"
         # PostgreSQL refuses to run as root; "nobody" may then write nothing but this directory.
@@ -41,30 +41,50 @@ class LocalPostgres:
         made = self._run("initdb", "--username", USER, "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
         if made.wait() != 0:
             raise self._failure()
-        options = [part for setting in SETTINGS for part in ("-c", setting)]
-        server = self._run("postgres", "-k", str(self._directory), *options)
         try:
-            self._wait_until_ready(server)
+            self.start()
             yield self
         finally:
-            server.send_signal(signal.SIGINT)  # PostgreSQL's "fast shutdown": open connections are cut
-            server.wait()
+            self.stop()
+
+    def start(self) -> None:
+        """Start it, also again, and return when it answers."""
+        options = [part for setting in SETTINGS for part in ("-c", setting)]
+        self._server = self._run("postgres", "-k", str(self.directory), *options)
+        self._wait_until_ready(self._server)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: PostgreSQL's "fast shutdown", open connections are cut; SIGQUIT: "immediate", as after a crash."""
+        self._server.send_signal(how)
+        self._server.wait()
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """None of its processes does anything, as on a machine that hangs; connections stay open."""
+        with self.connect() as connection:
+            backends = connection.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()").fetchall()
+        pids = [self._server.pid, *(pid for (pid,) in backends)]
+        _signal_all(pids, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal_all(pids, signal.SIGCONT)
 
     @contextmanager
     def fresh_database(self) -> Iterator[str]:
         """Yield the SQLAlchemy URL of an empty database; it is gone afterwards."""
         name = f"test_{next(self._numbers)}"
-        with self._connect() as connection:
+        with self.connect() as connection:
             connection.execute(f"CREATE DATABASE {name}")
-        yield f"postgresql+psycopg://{USER}@/{name}?host={self._directory}"
-        with self._connect() as connection:
+        yield f"postgresql+psycopg://{USER}@/{name}?host={self.directory}"
+        with self.connect() as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - the programs found below, with our own arguments
-                [self._programs / program, "-D", self._directory / "data", *arguments],
-                cwd=self._directory,
+                [self._programs / program, "-D", self.directory / "data", *arguments],
+                cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -74,14 +94,15 @@ class LocalPostgres:
                 start_new_session=True,  # Ctrl-C ends the tests, and they end the server
             )
 
-    def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(host=str(self._directory), user=USER, dbname="postgres", autocommit=True)
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """A connection past everything that is to be tested."""
+        return psycopg.connect(host=str(self.directory), user=USER, dbname=database, autocommit=True)
 
     def _wait_until_ready(self, server: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + READY_WITHIN_S
         while server.poll() is None and time.monotonic() < until:
             try:
-                self._connect().close()
+                self.connect().close()
             except psycopg.OperationalError:
                 time.sleep(0.05)
             else:
@@ -90,6 +111,12 @@ class LocalPostgres:
 
     def _failure(self) -> RuntimeError:
         return RuntimeError(f"PostgreSQL does not start here:\n{self._log.read_text()}")
+
+
+def _signal_all(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(pid, number)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import insert, text
 
 from storage.backup import BackupFault, back_up, back_up_keys, reading_backup
-from storage.database import DatabaseFault, Storage
+from storage.database import Storage
+from storage.engine import DatabaseFault
 from storage.journal import Journal
 from storage.keys import Keys, KeysFault
 from storage.schema import audit

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from storage.database import DatabaseFault, Storage, _migrations
+from storage.database import Storage, _migrations
+from storage.engine import DatabaseFault
 from storage.keys import Keys
 from storage.schema import metadata
 from storage.vault import Vault

@@ -204,6 +204,7 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         delivery = Workers("delivery", sending.step, fatal=(LoggedOut,), on_fault=fault)
         rooms = Workers("rooms", making.step, fatal=(LoggedOut,), on_fault=fault)
         sending.wake_reconciler = rooms.wake
+        sending.heard_until = lambda: session.heard_until
         sending.quiet_s = lambda: min(reception.quiet_s, rooms.quiet_s)
         schedule = Schedule(http, storage, region, metrics, timedelta(days=config.storage.backup_days))
         session.after_batch = schedule.nudge

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -47,6 +48,8 @@ class Session:
         self._since_ms = account.since_ms
         self._metrics = metrics
         self.first_sync = asyncio.Event()
+        self.heard_until = -math.inf
+        """All that the homeserver had at this moment (`time.monotonic`) is stored."""
         self._took_one = False
         self._declining: set[asyncio.Task[None]] = set()
         self.after_batch: Callable[[], None] = lambda: None
@@ -80,6 +83,7 @@ class Session:
         async for batch in batches(self._http, self._machine, self._own_user, token):
             await self._take(batch)
             self._took_one = True
+            self.heard_until = batch.asked
             self.first_sync.set()
             self.after_batch()
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -57,6 +58,7 @@ class Batch:
     """What to store in one transaction, together with the token.
 
     Attributes:
+        asked: when it was asked for (`time.monotonic`): what the server had by then is in it, or was in one before.
         first: the answer to a poll without a token: all that the account can see, not what is new.
         events: in the server's order within each room.
         invites: rooms to which the account is invited.
@@ -65,6 +67,7 @@ class Batch:
     """
 
     token: str
+    asked: float
     first: bool
     events: tuple[TimelineEvent, ...]
     invites: tuple[str, ...]
@@ -102,9 +105,9 @@ async def batches(
     unconfirmed = machine.new_room_keys()  # taken in by a process that ended before its caller knew
     wait_ms = 0
     while True:
-        first = token is None
+        first, asked = token is None, time.monotonic()
         news = await poll(http, machine, token, heard, wait_ms)
-        batch = _read(machine, own_user, news, unconfirmed, first=first)
+        batch = _read(machine, own_user, news, unconfirmed, first=first, asked=asked)
         yield batch
         machine.room_keys_are_stored(batch.room_keys)
         for room_id in _left(own_user, batch):
@@ -178,12 +181,15 @@ def _events(room: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
     return events
 
 
-def _read(machine: Machine, own_user: str, news: Poll, unconfirmed: tuple[RoomKey, ...], *, first: bool) -> Batch:
+def _read(
+    machine: Machine, own_user: str, news: Poll, unconfirmed: tuple[RoomKey, ...], *, first: bool, asked: float
+) -> Batch:
     raw = [(room.room_id, event) for room in news.rooms for event in room.events]
     with machine.saving():
         events = [read_event(machine, own_user, room_id, event) for room_id, event in raw]
     return Batch(
         token=news.token,
+        asked=asked,
         first=first,
         events=tuple(event for event in events if event),
         invites=news.invites,

@@ -2,9 +2,9 @@
 
 Before a card is posted the room is looked at as it is on the server at that moment: encrypted, and nobody there who
 should not be.
-The row's id is the transaction id, so that sending again after a crash makes no second card. Homeservers remember it for
-a day; for what may be older, see `Attempt`. A redaction or a reaction that comes twice does no harm: the second redaction
-empties nothing more, and the second reaction is refused.
+The row's id is the transaction id, so that sending again after a crash makes no second card. Homeservers remember it
+for a day; for what may be older, see `Attempt`. A redaction or a reaction that comes twice does no harm: the second
+redaction empties nothing more, and the second reaction is refused.
 """
 
 import asyncio

@@ -11,6 +11,7 @@ from typing import Any, Final
 from bot.crypto import Machine, RoomKey
 from bot.http import Homeserver, MatrixError, quote
 from bot.timeline import TimelineEvent, read_event
+from storage.inbox import StoreMark
 
 __all__ = ["Batch", "MemberChange", "Poll", "RoomNews", "TimelineEvent", "batches", "event_filter", "poll"]
 
@@ -64,6 +65,7 @@ class Batch:
         invites: rooms to which the account is invited.
         devices_changed: whose devices must be proven anew.
         room_keys: keys that arrived: events that waited for them can be read now.
+        mark: of the crypto store, in which everything of this batch is saved.
     """
 
     token: str
@@ -74,6 +76,7 @@ class Batch:
     devices_changed: frozenset[str]
     room_keys: tuple[RoomKey, ...]
     members: tuple[MemberChange, ...]
+    mark: StoreMark
 
 
 def event_filter(kinds: Iterable[str]) -> str:
@@ -187,6 +190,7 @@ def _read(
     raw = [(room.room_id, event) for room in news.rooms for event in room.events]
     with machine.saving():
         events = [read_event(machine, own_user, room_id, event) for room_id, event in raw]
+        mark = machine.count_batch()
     return Batch(
         token=news.token,
         asked=asked,
@@ -202,6 +206,7 @@ def _read(
             for room_id, event in raw
             if event.get("type") == "m.room.member" and "state_key" in event
         ),
+        mark=mark,
     )
 
 

@@ -39,7 +39,7 @@ async def welcome_again(office: Office, user_id: str) -> None:
     office.uow.rooms_to_wake.update(await office.uow.rooms.with_unsent_for(user_id))
     desk = await office.uow.rooms.desk_of(user_id)
     latest = await office.uow.outbox.latest(desk.id, "welcome") if desk is not None else None
-    if desk is None or latest is None or latest[1]:
+    if desk is None or latest is None or latest[1] != 0:
         return
     if await office.uow.outbox.pending_card(desk.id, "welcome") is None:
         await welcome(office, user_id)

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.admin import AdminFault, limits_are_lifted
-from bot.app import session_file
+from bot.app import AlreadyRunning, only_one, session_file
 from bot.config import Config, ConfigFault, load
 from bot.crosssigning import Identity, read_identity
 from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable
 from bot.init import OTHER_KEYS
 from bot.login import Account, SessionFault
-from bot.store import StoreFailed, StoreInUse, StoreSetBack, refuse_set_back, store_file
+from bot.store import StoreFailed, StoreSetBack, refuse_set_back, store_file
 from storage.audit import BrokenChain
 from storage.database import DatabaseFault, Storage
 from storage.journal import Journal, JournalFault
@@ -102,8 +102,9 @@ async def _crypto_store(patient: _Patient) -> str:
     async with _reading(patient) as uow:
         mark = await uow.inbox.store_mark()
     try:
-        refuse_set_back(account.user_id, account.device_id, directory, mark)
-    except StoreInUse:
+        with only_one(directory):
+            refuse_set_back(account.user_id, account.device_id, directory, mark)
+    except AlreadyRunning:
         return "in use by a bot that looked at it when it started"
     return "not behind the database"
 

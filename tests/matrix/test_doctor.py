@@ -109,6 +109,7 @@ async def test_a_running_bot_may_be_examined(stage: Stage, doctor: Doctor) -> No
     await stage.start()
     status, said = await doctor()
     assert status == 0, said
+    assert "crypto store: in use by a bot" in said
 
 
 async def test_without_a_config(stage: Stage, doctor: Doctor) -> None:

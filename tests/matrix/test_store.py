@@ -1,5 +1,6 @@
 """The crypto store: readable with its key only, open once, and without old keys."""
 
+import gc
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from bot.crypto import KEPT, Machine, NoKey
 from bot.olm import MEGOLM
 from bot.store import (
     StoreFailed,
-    StoreInUse,
     StoreSealed,
     StoreSetBack,
     open_store,
@@ -204,11 +204,6 @@ def test_an_old_copy_is_noticed_and_a_crash_is_not_taken_for_one(tmp_path: Path,
     assert not _is_set_back(copy, StoreMark("OTHER", later.batches)), "nor of this one"
 
 
-def test_what_is_set_back_is_not_looked_at_while_another_process_uses_it(tmp_path: Path, machine: Machine) -> None:
-    with pytest.raises(StoreInUse):
-        refuse_set_back(BOT, "DEVICE", tmp_path, machine.count_batch())
-
-
 def test_a_disk_that_was_full_once_is_not_written_to_again(tmp_path: Path, machine: Machine) -> None:
     """What memory knows and the disk does not must not seem to be kept; the next process begins with the disk."""
     connection = machine._olm.store.database.connection()
@@ -221,6 +216,8 @@ def test_a_disk_that_was_full_once_is_not_written_to_again(tmp_path: Path, machi
     with pytest.raises(StoreFailed):
         hear(machine)
     machine.close()
+    del full
+    gc.collect()  # the fault's frames hold a cursor, and that the file; a process would end now
     again = Machine.open(BOT, "DEVICE", tmp_path, KEY)
     assert again.decrypt(hear(again), ROOM).content == {"body": "hallo"}
     again.close()

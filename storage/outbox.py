@@ -114,8 +114,9 @@ class Outbox(Repository):
     async def seen(self, position: int, event_id: str, identity: str | None) -> None:
         """One of our own events came by in the timeline: that is where it stands.
 
-        So it was sent, whatever was written down of it (a crash came between, or the answer was lost), and its time
-        runs. What is ticked off so is never sent again, also when the server has forgotten its transaction id.
+        So it was sent, whatever was written down of it (a crash came between, or the answer was lost): it is not sent
+        again, also when the server has forgotten its transaction id. Its lifetime counts from when it was posted,
+        unless `sent` says when it was sent.
         """
         which = (
             or_(outbox.c.event_id == event_id, outbox.c.id == identity) if identity else outbox.c.event_id == event_id
@@ -125,7 +126,7 @@ class Outbox(Repository):
             .where(which, outbox.c.position.is_(None))
             .values(
                 position=position, event_id=event_id, state="sent", sealed=None,
-                redact_at=func.coalesce(outbox.c.redact_at, outbox.c.lifetime_ms + self._s.now_ms),
+                redact_at=func.coalesce(outbox.c.redact_at, outbox.c.posted_at + outbox.c.lifetime_ms),
             )
         )  # fmt: skip
 

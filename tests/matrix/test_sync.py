@@ -78,6 +78,13 @@ async def test_a_key_that_was_not_stored_is_told_again(town: Town, bot: Bare) ->
     assert (await next_of(bot, token)).room_keys == ()
 
 
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timelines of 10 events instead of 100: a gap needs fewer messages."""
+    monkeypatch.setattr("bot.sync._PAGE", "10")
+
+
+@pytest.mark.usefixtures("small_pages")
 async def test_a_gap_is_filled(town: Town, bot: Bare) -> None:
     """FIELD-NOTES 2: of 200 messages at once the stock bot saw the last ten."""
     anna, bert = await town.person("anna"), await town.person("bert")

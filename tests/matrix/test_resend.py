@@ -52,6 +52,7 @@ async def test_down_for_25_hours_in_the_middle_of_a_delivery(tmp_path: Path) -> 
         proxy = await enter(standing_before(synapse.url))
         play = await enter(playing(tmp_path, synapse, env=clock.env, reached_at=proxy.url))
         admin = await enter(administrator(synapse))
+        await play.drained()  # nothing else is on its way to her desk
         with proxy.rule("PUT", SEND, never_answer):
             answer = await play.anna.ask("help")
             await play.stage.kill()

@@ -24,6 +24,7 @@ from bot.recovery import Recovery
 from bot.rooms import Reconciler
 from bot.schedule import Schedule
 from bot.session import Session
+from bot.store import StoreFailed, refuse_set_back
 from bot.trust import Trust
 from bot.watch import Watch
 from bot.web import serve
@@ -43,6 +44,7 @@ from storage.vault import Vault
 log = logging.getLogger(__name__)
 
 _AGAIN_S = 10.0
+_FATAL = (LoggedOut, StoreFailed)
 _PATIENCE_S = 20.0
 
 
@@ -190,7 +192,7 @@ class Wenk:
 
 @asynccontextmanager
 async def compose(config: Config) -> AsyncIterator[Wenk]:
-    """All parts, wired; raises the fault of what is missing: KeysFault, SessionFault, JournalFault ..."""
+    """All parts, wired; raises the fault of what is missing or wrong: KeysFault, SessionFault, StoreSetBack ..."""
     async with AsyncExitStack() as stack:
         keep_alone = await stack.enter_async_context(only_one(config.storage))
         keys = Keys.load(config.storage.keys_file)
@@ -206,6 +208,9 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         own_user, region, metrics = account.user_id, config.region, Metrics()
         watch = Watch(storage, region, metrics)
         stack.push_async_callback(watch.stop)
+        async with storage.reading() as uow:
+            mark = await uow.inbox.store_mark()
+        refuse_set_back(own_user, account.device_id, config.storage.data_dir, mark)
         machine = Machine.open(own_user, account.device_id, config.storage.data_dir, keys.crypto_store)
         stack.callback(machine.close)
         identities = Identities(http, machine, StoredPins(storage))
@@ -221,12 +226,14 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         def fault(part: str) -> None:
             metrics.faults.labels(part=part).inc()
 
-        reception = Workers("reception", handling.step, fatal=(LoggedOut,), on_fault=fault)
-        delivery = Workers("delivery", sending.step, fatal=(LoggedOut,), on_fault=fault)
-        rooms = Workers("rooms", making.step, fatal=(LoggedOut,), on_fault=fault)
+        reception = Workers("reception", handling.step, fatal=_FATAL, on_fault=fault)
+        delivery = Workers("delivery", sending.step, fatal=_FATAL, on_fault=fault)
+        rooms = Workers("rooms", making.step, fatal=_FATAL, on_fault=fault)
         sending.wake_reconciler = rooms.wake
+        sending.heard_until = lambda: session.heard_until
         sending.quiet_s = lambda: min(reception.quiet_s, rooms.quiet_s)
         schedule = Schedule(clocks, storage, region, metrics, timedelta(days=config.storage.backup_days))
+        schedule.daily = machine.forget_old_keys
         session.after_batch = schedule.nudge
         session.heard, session.moved = trust.heard, lookout.forget
 

@@ -19,8 +19,8 @@ from bot.doctor import examine
 from bot.http import LoggedOut, MatrixError, Unreachable
 from bot.init import init
 from bot.login import SessionFault
-from bot.olm import StoreInUse, StoreSealed
 from bot.restore import restore
+from bot.store import StoreFailed, StoreInUse, StoreSealed, StoreSetBack
 from handlers.sweep import count_due
 from storage.alone import AlreadyRunning
 from storage.backup import BackupFault, back_up, back_up_keys
@@ -33,12 +33,12 @@ from storage.vault import Vault
 
 FAULTS = (
     AdminFault, AlreadyRunning, BackupFault, ConfigFault, DBAPIError, DatabaseFault, ForeignIdentity, JournalFault,
-    KeysFault, LoggedOut, MatrixError, OSError, SessionFault, SignatureRefused, StoreInUse, StoreSealed, Unreachable,
+    KeysFault, MatrixError, OSError, SessionFault, SignatureRefused, StoreFailed, StoreInUse, StoreSealed, Unreachable,
 )  # fmt: skip
 """What an administrator can do something about: one line, no trace."""
 EXIT_FAULT = 1
 EXIT_INTERNAL = 70
-EXIT_LOGGED_OUT = 78
+EXIT_INIT_FIRST = 78
 """EX_CONFIG: a supervisor must not start it again; `wenk init` must be run first."""
 
 
@@ -53,9 +53,9 @@ def main() -> None:
         logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         sys.exit(asyncio.run(arguments.act(arguments)))
-    except LoggedOut as fault:
+    except (LoggedOut, StoreSetBack) as fault:
         print(f"wenk: {fault}", file=sys.stderr)
-        sys.exit(EXIT_LOGGED_OUT)
+        sys.exit(EXIT_INIT_FIRST)
     except FAULTS as fault:
         print(f"wenk: {_in_words(fault)}", file=sys.stderr)
         sys.exit(EXIT_FAULT)

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from nio.events import RoomKeyEvent
-from peewee import PeeweeException  # type: ignore[import-untyped]  # ships no types
 from unpaddedbase64 import decode_base64
 from vodozemac import AnyOlmMessage, DecodeException, LibolmPickleException, MegolmDecryptionException, PreKeyMessage
 
 from bot.crosssigning import DeviceKeys
 from bot.http import Homeserver
-from bot.olm import MEGOLM, GuardedOlm, StoreSealed, open_store
+from bot.olm import MEGOLM, GuardedOlm
 from bot.publishing import PublishedKeys
 from bot.sharing import Sharing
+from bot.store import StoreFailed, StoreSealed, open_store
+from storage.inbox import StoreMark
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +82,9 @@ class Machine:
         Raises:
             StoreInUse: another process has it open.
             StoreSealed: it was written with another pickle key.
+            StoreFailed: it cannot be read or written; then, and from then on, every method that needs it raises this.
         """
         store = open_store(user_id, device_id, directory, pickle_key)
-        store.forget_keys(datetime.now(UTC) - KEPT)
         try:
             return cls(GuardedOlm(user_id, device_id, store))
         except LibolmPickleException:
@@ -137,7 +138,7 @@ class Machine:
         """Take in one to-device event. Whatever a stranger put into it, this does not raise.
 
         Raises:
-            PeeweeException: the store failed, so that a key may be lost: the event must be received again.
+            StoreFailed: a key may be lost: the event must be received again, by another process.
         """
         content = event.get("content")
         if event.get("type") != "m.room.encrypted" or not isinstance(content, dict):
@@ -148,7 +149,7 @@ class Machine:
         with self.saving():
             try:
                 return self._receive(sender, sender_key, content)
-            except PeeweeException:
+            except StoreFailed:
                 raise
             except Exception as error:  # noqa: BLE001 (each event is guarded by itself, FIELD-NOTES 6)
                 log.warning("a to-device event could not be read: %s", type(error).__name__)
@@ -172,6 +173,16 @@ class Machine:
         self._sharing.forget_room(room_id)
         self._olm.inbound_group_store[room_id].clear()
         self._olm.store.forget_room(room_id)
+
+    def forget_old_keys(self) -> None:
+        """What was said long ago cannot be read any more from copies of the chat, unless its key is in use still."""
+        for room_id, session_id in self._olm.store.forget_keys(datetime.now(UTC) - KEPT):
+            for sessions in self._olm.inbound_group_store[room_id].values():
+                sessions.pop(session_id, None)
+
+    def count_batch(self) -> StoreMark:
+        """Once for each batch, before it is stored; to be stored with it."""
+        return self._olm.store.count_batch()
 
     def decrypt(self, event: Mapping[str, Any], room_id: str) -> Plain:
         """Read an `m.room.encrypted` room event.

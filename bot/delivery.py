@@ -2,7 +2,9 @@
 
 Before a card is posted the room is looked at as it is on the server at that moment: encrypted, and nobody there who
 should not be.
-The row's id is the transaction id, so that sending again after a crash makes no second card.
+The row's id is the transaction id, so that sending again after a crash makes no second card. Homeservers remember it
+for a day; for what may be older, see `Attempt`. A redaction or a reaction that comes twice does no harm: the second
+redaction empties nothing more, and the second reaction is refused.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.crosssigning import DeviceKeys
@@ -43,6 +46,9 @@ _FRESH_S = 0.15
 _LONGEST_DELAY_S = 60.0
 """Nothing is put off for longer: a card that seems to be was posted before the clock jumped back."""
 _UNDELIVERABLE = frozenset({400, 413})
+_REMEMBERED = timedelta(hours=1)
+"""For so long a homeserver knows a transaction id with certainty; Synapse does for 24 hours."""
+_HEARD_SOON_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,23 @@ class _Wait:
     """Not now: again after so many seconds, or (None) when woken."""
 
     seconds: float | None
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A card was given to the server, and it has not said that it has it: it may have.
+
+    As long as it knows the transaction id for certain, the card is sent again at once. After that the timeline has the
+    word: what stands in it is ticked off by its `wenk.id` (`Outbox.seen`); what is not ticked off by a sync that began
+    after the last attempt is not there. What a process left that has ended is decided by the first sync of the next,
+    before which nothing is sent.
+    """
+
+    since: datetime
+    ended: float
+
+    def must_be_looked_for(self, now: datetime, heard_until: float) -> bool:
+        return not timedelta() <= now - self.since < _REMEMBERED and heard_until < self.ended
 
 
 class Delivery:
@@ -71,11 +94,14 @@ class Delivery:
         self._odd_rooms: set[str] = set()
         self._welcomed: set[str] = set()
         self._met: dict[str, float] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self.heard_until: Callable[[], float] = lambda: -math.inf
         self.wake_reconciler: Callable[[str], None] = lambda _room: None
         self.quiet_s: Callable[[], float] = lambda: math.inf
 
     async def step(self, room_id: str) -> float | None:
         """Send the next letter of the room with our id `room_id`; a Workers step."""
+        heard_until = self.heard_until()  # before the letter is read: a sync that ticks it off may come between
         async with self._storage.reading() as uow:
             letter = await uow.outbox.next(room_id)
             room = await uow.rooms.get(room_id)
@@ -90,7 +116,11 @@ class Delivery:
             return early
         if letter.action == "redaction":
             return await self._redact(letter, room.matrix_id)
-        done = await self._say(letter, room, room.matrix_id)
+        attempt = self._attempts.get(letter.id)
+        if attempt and attempt.must_be_looked_for(self._storage.clock(), heard_until):
+            done: float | _Wait | None = _Wait(_HEARD_SOON_S)
+        else:
+            done = await self._say(letter, room, room.matrix_id)
         return await self._meanwhile(room_id, room.matrix_id, done) if isinstance(done, _Wait) else done
 
     async def _meanwhile(self, room_id: str, matrix_id: str, wait: _Wait) -> float | None:
@@ -145,6 +175,7 @@ class Delivery:
 
     async def _send(self, letter: Letter, matrix_id: str, sealed: dict[str, Any], readers: int) -> None:
         self._last_card = time.monotonic()
+        attempt = self._attempts.setdefault(letter.id, Attempt(self._storage.clock(), self._last_card))
         path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/send/m.room.encrypted/{letter.id}"
         try:
             answer = await self._http.request("PUT", path, body=sealed)
@@ -156,6 +187,9 @@ class Delivery:
         else:
             await self._sent(letter, str(answer["event_id"]), readers)
             self._metrics.sent.labels(kind=letter.kind).inc()
+        finally:
+            attempt.ended = time.monotonic()
+        del self._attempts[letter.id]
 
     async def _give_up(self, letter: Letter) -> None:
         """The server will never take this card; who waits for an answer gets another."""

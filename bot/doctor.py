@@ -1,6 +1,7 @@
 """`wenk doctor`: looks at everything that must hold, and says what to do about what does not."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,18 +10,21 @@ from rich.console import Console
 from rich.text import Text
 
 from bot.admin import AdminFault, limits_are_lifted
-from bot.app import session_file
+from bot.app import only_one, session_file
 from bot.clocks import MOST_APART
 from bot.config import Config, ConfigFault, load
 from bot.crosssigning import Identity, read_identity
 from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable
 from bot.init import OTHER_KEYS
 from bot.login import Account, SessionFault
+from bot.store import StoreFailed, StoreSetBack, refuse_set_back, store_file
+from storage.alone import AlreadyRunning
 from storage.audit import BrokenChain
 from storage.database import Storage
 from storage.engine import DatabaseFault
 from storage.journal import Journal, JournalFault
 from storage.keys import Keys, KeysFault
+from storage.unit import UnitOfWork
 from storage.vault import Vault
 
 _FEW_KEYS = 10
@@ -29,6 +33,10 @@ _PATIENCE_S = 10.0
 
 class Problem(Exception):
     """Something does not hold; the message says what to do."""
+
+
+FOUND = (Problem, AdminFault, DatabaseFault, JournalFault, LoggedOut, MatrixError, StoreFailed, StoreSetBack)
+"""Their texts say what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ async def _examine(patient: _Patient) -> int:
             what_to_do = "does it run, and is matrix.homeserver its address? The rest was not looked at"
             _show("✗", "red", f"{name}: {fault}; {what_to_do}")
             return problems + 1
-        except (Problem, DatabaseFault, JournalFault, AdminFault, MatrixError, LoggedOut) as fault:
+        except FOUND as fault:
             _show("✗", "red", f"{name}: {fault}")
             problems += 1
     return problems
@@ -78,30 +86,46 @@ def _show(mark: str, colour: str, text: str) -> None:
 
 
 async def _database(patient: _Patient) -> str:
-    vault = Vault(Keys.load(patient.config.storage.keys_file))
-    storage = await Storage.open(patient.config.storage.url, vault)
     try:
-        async with storage.reading() as uow:
+        async with _reading(patient) as uow:
             rows = await uow.audit.verify()
     except BrokenChain as fault:
         if fault.seq == 1:
             raise Problem(OTHER_KEYS) from None
         msg = f"{fault}: it was changed from outside; compare it with the heads that the coordinators were sent"
         raise Problem(msg) from None
-    finally:
-        await storage.close()
     return f"up to date; the audit log is whole ({rows} lines)"
 
 
-async def _journal(patient: _Patient) -> str:
+async def _crypto_store(patient: _Patient) -> str:
+    account, directory = patient.account, patient.config.storage.data_dir
+    if not store_file(account.device_id, directory).exists():
+        raise Problem("it is gone: run `wenk init`, which makes a new device")
+    async with _reading(patient) as uow:
+        mark = await uow.inbox.store_mark()
+    try:
+        async with only_one(patient.config.storage):
+            refuse_set_back(account.user_id, account.device_id, directory, mark)
+    except AlreadyRunning:
+        return "in use by a bot that looked at it when it started"
+    return "not behind the database"
+
+
+@asynccontextmanager
+async def _reading(patient: _Patient) -> AsyncIterator[UnitOfWork]:
     vault = Vault(Keys.load(patient.config.storage.keys_file))
     storage = await Storage.open(patient.config.storage.url, vault)
     try:
-        # The database first: a running bot writes the journal first.
         async with storage.reading() as uow:
-            mark = await uow.journaled.mark()
+            yield uow
     finally:
         await storage.close()
+
+
+async def _journal(patient: _Patient) -> str:
+    # The database first: a running bot writes the journal first.
+    async with _reading(patient) as uow:
+        mark = await uow.journaled.mark()
     if mark is None:
         raise Problem("the database knows none: run `wenk init`, which begins one")
     Journal.open(patient.config.storage.journal_file).since(mark)
@@ -152,6 +176,7 @@ async def _rate_limits(patient: _Patient) -> str:
 CHECKS: tuple[tuple[str, Callable[[_Patient], Awaitable[str]]], ...] = (
     ("database", _database),
     ("journal of erasures", _journal),
+    ("crypto store", _crypto_store),
     ("homeserver", _homeserver),
     ("clock", _clock),
     ("own signature", _own_identity),

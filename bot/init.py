@@ -14,9 +14,10 @@ from bot.crosssigning import CrossSigningKeys, publish, sign_device
 from bot.crypto import Machine
 from bot.http import Homeserver, LoggedOut, MatrixError
 from bot.login import Account, SessionFault, log_in, log_others_out
-from bot.olm import store_file
+from bot.store import StoreSetBack, refuse_set_back, store_file
 from storage.audit import BrokenChain
 from storage.database import Storage
+from storage.inbox import StoreMark
 from storage.journal import Journal, JournalFault
 from storage.keys import Keys, KeysFault
 from storage.unit import UnitOfWork
@@ -30,10 +31,10 @@ OTHER_KEYS: Final = "storage.keys_file does not fit the database: put back the o
 async def init(config: Config, say: Say) -> None:
     """Prepare everything that `wenk run` needs; `say` hears of each step. Raises what is in the way."""
     async with only_one(config.storage):
-        keys = await _keys_and_database(config, say)
+        keys, mark = await _keys_and_database(config, say)
         http = Homeserver(config.matrix.homeserver, patience_s=60)
         try:
-            await _publish_device(config, keys, http, say)
+            await _publish_device(config, keys, mark, http, say)
         finally:
             await http.close()
     token_file = config.matrix.admin_token_file
@@ -44,8 +45,9 @@ async def init(config: Config, say: Say) -> None:
         say("rate limits: lifted for the bot")
 
 
-async def _keys_and_database(config: Config, say: Say) -> Keys:
+async def _keys_and_database(config: Config, say: Say) -> tuple[Keys, StoreMark | None]:
     """They belong together: new keys are kept only if nothing was written with others."""
+    mark = None
     path = config.storage.keys_file
     found = path.exists()
     keys = Keys.load(path) if found else Keys.generate(path)
@@ -55,6 +57,7 @@ async def _keys_and_database(config: Config, say: Say) -> Keys:
             await uow.audit.verify()
             await uow.people.ensure_region(config.region.name)
             await _journal(config, uow, say)
+            mark = await uow.inbox.store_mark()
     except BrokenChain as fault:
         if fault.seq == 1:
             raise KeysFault(OTHER_KEYS) from None
@@ -68,7 +71,7 @@ async def _keys_and_database(config: Config, say: Say) -> Keys:
         keys.save(new=not found)
     say("keys: there already" if found else f"keys: made, in {path}; back them up apart from the database")
     say("database: up to date")
-    return keys
+    return keys, mark
 
 
 async def _journal(config: Config, uow: UnitOfWork, say: Say) -> None:
@@ -93,8 +96,8 @@ async def _journal(config: Config, uow: UnitOfWork, say: Say) -> None:
     say("journal of erasures: there already")
 
 
-async def _publish_device(config: Config, keys: Keys, http: Homeserver, say: Say) -> None:
-    account = await _session(config, http)
+async def _publish_device(config: Config, keys: Keys, mark: StoreMark | None, http: Homeserver, say: Say) -> None:
+    account = await _session(config, mark, http)
     if account is None:
         account = await _log_in(config, http)
         account.save(session_file(config))
@@ -125,13 +128,15 @@ async def _log_in(config: Config, http: Homeserver) -> Account:
         raise ConfigFault(msg) from None
 
 
-async def _session(config: Config, http: Homeserver) -> Account | None:
-    """The login there is, if we still have its keys and the server knows both."""
+async def _session(config: Config, mark: StoreMark | None, http: Homeserver) -> Account | None:
+    """The login there is, if we still have its keys, as they were last, and the server knows both."""
+    directory = config.storage.data_dir
     try:
         account = Account.load(session_file(config))
-    except SessionFault:
-        return None
-    if not store_file(account.device_id, config.storage.data_dir).exists():
+        if not store_file(account.device_id, directory).exists():
+            return None
+        refuse_set_back(account.user_id, account.device_id, directory, mark)
+    except (SessionFault, StoreSetBack):
         return None
     http.access_token = account.access_token
     try:

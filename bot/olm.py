@@ -1,148 +1,16 @@
 """What nio keeps of Olm and Megolm, made fit for a bot that must not lose a key nor take one from a stranger."""
 
-import os
-import sqlite3
-import time
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from nio.crypto import InboundGroupSession, Olm, OlmDevice, Session
-from nio.store import SqliteStore
-from peewee import OperationalError, SqliteDatabase  # type: ignore[import-untyped]  # ships no types
 
 from bot.crosssigning import DeviceKeys
-from storage.durable import make_directory
+from bot.store import Store
 
 MEGOLM: Final = "m.megolm.v1.aes-sha2"
 OLM: Final = "m.olm.v1.curve25519-aes-sha2"
-
-# `told`: the caller has stored that this key arrived. `olm_owner`: whose the other end of an Olm session is.
-_OWN_TABLES: Final = (
-    """CREATE TABLE IF NOT EXISTS room_key (
-        session_id TEXT PRIMARY KEY, room_id TEXT NOT NULL, received_s INTEGER NOT NULL, told INTEGER NOT NULL
-    ) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS seen_message (
-        session_id TEXT NOT NULL, message_index INTEGER NOT NULL, event_id TEXT NOT NULL,
-        PRIMARY KEY (session_id, message_index)
-    ) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS olm_owner (
-        session_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, ed25519 TEXT NOT NULL
-    ) WITHOUT ROWID""",
-)
-_FORGET: Final = (
-    "DELETE FROM seen_message WHERE session_id = ?",
-    "DELETE FROM megolminboundsessions WHERE session_id = ?",
-    "DELETE FROM room_key WHERE session_id = ?",
-)
-_OF_ROOM: Final = "SELECT session_id FROM room_key WHERE room_id = ?"
-# The last key that a device gave us stays, however old: it may speak with it still, and would not give it again.
-_OUTLIVED: Final = """
-    SELECT session_id FROM room_key JOIN megolminboundsessions AS session USING (session_id)
-    WHERE received_s < ? AND EXISTS (
-        SELECT 1 FROM room_key AS later JOIN megolminboundsessions AS newer USING (session_id)
-        WHERE newer.room_id = session.room_id AND newer.sender_key = session.sender_key
-            AND later.received_s > room_key.received_s
-    )
-"""
-
-
-class StoreInUse(Exception):
-    """Another process has this crypto store open: two that share ratchets would make each other unreadable."""
-
-    def __init__(self) -> None:
-        super().__init__(type(self).__doc__)
-
-
-class StoreSealed(Exception):
-    """The crypto store in storage.data_dir does not open with storage.keys_file: put back the keys it was made with."""
-
-    def __init__(self) -> None:
-        super().__init__(type(self).__doc__)
-
-
-class Store(SqliteStore):
-    """nio's store: durable with one sync per commit, open in one process only; with the age and use of room keys."""
-
-    def _create_database(self) -> SqliteDatabase:
-        return SqliteDatabase(
-            self.database_path,
-            pragmas=[
-                ("locking_mode", "exclusive"),  # before WAL: then there is no shared memory file either
-                ("journal_mode", "wal"),
-                ("synchronous", "full"),
-                ("foreign_keys", 1),
-                ("secure_delete", 1),
-            ],
-        )
-
-    def note_key(self, session_id: str, room_id: str, *, told: bool) -> None:
-        """A key arrived now."""
-        self._execute("INSERT OR IGNORE INTO room_key VALUES (?, ?, ?, ?)", session_id, room_id, int(time.time()), told)
-
-    def untold_keys(self) -> list[tuple[str, str]]:
-        """Room id and session id of what arrived and was not confirmed."""
-        return list(self._execute("SELECT room_id, session_id FROM room_key WHERE NOT told"))
-
-    def mark_told(self, session_ids: Iterable[str]) -> None:
-        with self.database.atomic():
-            for session_id in session_ids:
-                self._execute("UPDATE room_key SET told = 1 WHERE session_id = ?", session_id)
-
-    def is_repetition(self, session_id: str, message_index: int, event_id: str) -> bool:
-        """Whether this message came before as another event; remembered on disk."""
-        self._execute("INSERT OR IGNORE INTO seen_message VALUES (?, ?, ?)", session_id, message_index, event_id)
-        query = "SELECT event_id FROM seen_message WHERE session_id = ? AND message_index = ?"
-        return bool(self._execute(query, session_id, message_index).fetchone()[0] != event_id)
-
-    def note_owner(self, session_id: str, user_id: str, ed25519: str) -> None:
-        """This Olm session is with that device."""
-        self._execute("INSERT OR REPLACE INTO olm_owner VALUES (?, ?, ?)", session_id, user_id, ed25519)
-
-    def owners(self) -> dict[str, tuple[str, str]]:
-        """User and Ed25519 key by Olm session."""
-        rows = self._execute("SELECT session_id, user_id, ed25519 FROM olm_owner")
-        return {session_id: (user_id, ed25519) for session_id, user_id, ed25519 in rows}
-
-    def forget_room(self, room_id: str) -> None:
-        self._forget(_OF_ROOM, room_id)
-
-    def forget_keys(self, before: datetime) -> None:
-        """Drop the keys that arrived before this moment and that their device does not use any more."""
-        self._forget(_OUTLIVED, int(before.timestamp()))
-
-    def _forget(self, which: str, value: str | int) -> None:
-        with self.database.atomic():
-            for (session_id,) in list(self._execute(which, value)):
-                for statement in _FORGET:
-                    self._execute(statement, session_id)
-
-    def _execute(self, statement: str, *values: object) -> Any:  # noqa: ANN401 (peewee's cursor)
-        return self.database.execute_sql(statement, values)
-
-
-def store_file(device_id: str, directory: Path) -> Path:
-    """Where a device's keys are kept."""
-    return directory / f"crypto-{quote(device_id, safe='')}.db"
-
-
-def open_store(user_id: str, device_id: str, directory: Path, pickle_key: bytes) -> Store:
-    """Open the store of one device, made when missing; raises StoreInUse."""
-    make_directory(directory)
-    file = store_file(device_id, directory)
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-    try:
-        store = Store(user_id, device_id, str(directory), pickle_key=pickle_key.hex(), database_name=file.name)
-        for table in _OWN_TABLES:
-            store.database.execute_sql(table)
-    except (OperationalError, sqlite3.OperationalError) as error:
-        if "locked" in str(error):
-            raise StoreInUse from None
-        raise
-    return store
 
 
 class GuardedOlm(Olm):

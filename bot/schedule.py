@@ -56,6 +56,7 @@ class Schedule:
         self._backups_kept = backups_kept
         self._scheduler = AsyncIOScheduler(timezone=ZoneInfo("UTC"))
         self._ticking = asyncio.Lock()
+        self.daily: Callable[[], None] = lambda: None
         self.after_tick: Callable[[], Awaitable[None]] | None = None
 
     def start(self) -> None:
@@ -107,6 +108,9 @@ class Schedule:
         self._metrics.raise_alarm("clock", on=False)
         done = await run_due(self._storage, self._region)
         self._metrics.due_done.inc(done)
+        async with self._storage.unit() as uow:
+            if await uow.tasks.claim_today("beside the database"):
+                self.daily()
         await self._storage.compact_journal(self._backups_kept)
         self._metrics.raise_alarm("due_work", on=False)
         self._metrics.raise_alarm("scrub", on=not await self._storage.scrub())

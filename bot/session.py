@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, quote
 from bot.identities import Identities
 from bot.login import Account
 from bot.metrics import Metrics
+from bot.store import StoreFailed
 from bot.sync import Batch, batches
 from bot.timeline import TimelineEvent, read_event
 from bot.workers import describe, until_woken
@@ -47,6 +49,8 @@ class Session:
         self._since_ms = account.since_ms
         self._metrics = metrics
         self.first_sync = asyncio.Event()
+        self.heard_until = -math.inf
+        """All that the homeserver had at this moment (`time.monotonic`) is stored."""
         self._took_one = False
         self._again = asyncio.Event()
         self._declining: set[asyncio.Task[None]] = set()
@@ -57,7 +61,7 @@ class Session:
         self.answered: Callable[[], Awaitable[object]] = asyncio.Event().wait
 
     async def run(self) -> None:
-        """Until cancelled; raises LoggedOut when the server wants us no more.
+        """Until cancelled; raises LoggedOut when the server wants us no more, StoreFailed when keys cannot be kept.
 
         Whatever else goes wrong: the token has not moved, so the same batch is asked for again.
         """
@@ -65,7 +69,7 @@ class Session:
         while True:
             try:
                 await self._listen()
-            except LoggedOut:
+            except (LoggedOut, StoreFailed):
                 raise
             except Exception as fault:  # noqa: BLE001 (reported, and nothing is lost)
                 pause = min(2.0**faults, _LONGEST_PAUSE_S)
@@ -86,6 +90,7 @@ class Session:
         async for batch in batches(self._http, self._machine, self._own_user, token):
             await self._take(batch)
             self._took_one = True
+            self.heard_until = batch.asked
             self.first_sync.set()
             self.after_batch()
 
@@ -136,7 +141,7 @@ class Session:
             # Who was removed by us did not leave; the reconciler wrote that down when it did it.
             if room is not None and not (change.membership == "leave" and change.sender == self._own_user):
                 await saw(Office(uow, self._region), room, change.user_id, change.membership)
-        await uow.inbox.advance(batch.token, position)
+        await uow.inbox.advance(batch.token, position, batch.mark)
         return rooms
 
     async def _disown(self, uow: UnitOfWork, event: TimelineEvent) -> None:

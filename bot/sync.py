@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from typing import Any, Final
 from bot.crypto import Machine, RoomKey
 from bot.http import Homeserver, MatrixError, quote
 from bot.timeline import TimelineEvent, read_event
+from storage.inbox import StoreMark
 
 __all__ = ["Batch", "MemberChange", "Poll", "RoomNews", "TimelineEvent", "batches", "event_filter", "poll"]
 
@@ -58,20 +60,24 @@ class Batch:
     """What to store in one transaction, together with the token.
 
     Attributes:
+        asked: when it was asked for (`time.monotonic`): what the server had by then is in it, or was in one before.
         first: the answer to a poll without a token: all that the account can see, not what is new.
         events: in the server's order within each room.
         invites: rooms to which the account is invited.
         devices_changed: whose devices must be proven anew.
         room_keys: keys that arrived: events that waited for them can be read now.
+        mark: of the crypto store, in which everything of this batch is saved.
     """
 
     token: str
+    asked: float
     first: bool
     events: tuple[TimelineEvent, ...]
     invites: tuple[str, ...]
     devices_changed: frozenset[str]
     room_keys: tuple[RoomKey, ...]
     members: tuple[MemberChange, ...]
+    mark: StoreMark
 
 
 def event_filter(kinds: Iterable[str]) -> str:
@@ -103,9 +109,9 @@ async def batches(
     unconfirmed = machine.new_room_keys()  # taken in by a process that ended before its caller knew
     wait_ms = 0
     while True:
-        first = token is None
+        first, asked = token is None, time.monotonic()
         news = await poll(http, machine, token, heard, wait_ms)
-        batch = _read(machine, own_user, news, unconfirmed, first=first)
+        batch = _read(machine, own_user, news, unconfirmed, first=first, asked=asked)
         yield batch
         machine.room_keys_are_stored(batch.room_keys)
         for room_id in _left(own_user, batch):
@@ -181,12 +187,16 @@ def _events(room: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
     return events
 
 
-def _read(machine: Machine, own_user: str, news: Poll, unconfirmed: tuple[RoomKey, ...], *, first: bool) -> Batch:
+def _read(
+    machine: Machine, own_user: str, news: Poll, unconfirmed: tuple[RoomKey, ...], *, first: bool, asked: float
+) -> Batch:
     raw = [(room.room_id, event) for room in news.rooms for event in room.events]
     with machine.saving():
         events = [read_event(machine, own_user, room_id, event) for room_id, event in raw]
+        mark = machine.count_batch()
     return Batch(
         token=news.token,
+        asked=asked,
         first=first,
         events=tuple(event for event in events if event),
         invites=news.invites,
@@ -199,6 +209,7 @@ def _read(machine: Machine, own_user: str, news: Poll, unconfirmed: tuple[RoomKe
             for room_id, event in raw
             if event.get("type") == "m.room.member" and "state_key" in event
         ),
+        mark=mark,
     )
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from peewee import PeeweeException  # type: ignore[import-untyped]  # ships no types
-
 from bot.crypto import Machine, NoKey, Plain, Undecryptable
+from bot.store import StoreFailed
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +62,11 @@ def read_event(machine: Machine, own_user: str, room_id: str, raw: Mapping[str, 
     Whatever somebody put into it, this does not raise: one event must never keep the others from being read.
 
     Raises:
-        PeeweeException: the crypto store failed; the event must be read again.
+        StoreFailed: the event must be read again, by another process.
     """
     try:
         return _read_event(machine, own_user, room_id, raw)
-    except PeeweeException:
+    except StoreFailed:
         raise
     except Exception as fault:  # noqa: BLE001 (each event is guarded by itself)
         log.warning("a room event could not be read: %s", type(fault).__name__)

@@ -29,7 +29,6 @@ async def set_back(office: Office, erased: Collection[str]) -> int:
         found += 1
     # What they asked may have been answered since.
     await uow.questions.drop_all()
-    await uow.outbox.stand_by_what_was_seen()
     await uow.audit.write(WENK, "backup.restored")
     return found
 

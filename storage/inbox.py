@@ -47,6 +47,14 @@ class Received:
     said: Said
 
 
+@dataclass(frozen=True, slots=True)
+class StoreMark:
+    """Of a device's crypto store: how many batches it has seen."""
+
+    device_id: str
+    batches: int
+
+
 class Inbox(Repository):
     """Take in, hand out in order, tick off."""
 
@@ -55,10 +63,18 @@ class Inbox(Repository):
         row = await self._s.one(select(progress.c.token, progress.c.position))
         return (row.token, row.position) if row else (None, 0)
 
-    async def advance(self, token: str, position: int) -> None:
+    async def advance(self, token: str, position: int, mark: StoreMark | None = None) -> None:
         """Everything up to this token is in; part of the transaction that took it in."""
-        if not await self._s.run(update(progress).values(token=token, position=position)):
-            await self._s.run(insert(progress).values(id=1, token=token, position=position))
+        values: dict[str, Any] = {"token": token, "position": position}
+        if mark is not None:
+            values |= {"device_id": mark.device_id, "batches": mark.batches}
+        if not await self._s.run(update(progress).values(**values)):
+            await self._s.run(insert(progress).values(id=1, **values))
+
+    async def store_mark(self) -> StoreMark | None:
+        """How far the crypto store was when the last batch was stored; None: not known."""
+        row = await self._s.one(select(progress.c.device_id, progress.c.batches))
+        return StoreMark(row.device_id, row.batches) if row and row.device_id is not None else None
 
     async def add(
         self, position: int, event_id: str, matrix_room: str, sender: str, said: Said,

@@ -116,25 +116,27 @@ class Outbox(Repository):
         )  # fmt: skip
 
     async def seen(self, position: int, event_id: str, identity: str | None) -> None:
-        """One of our own events came by in the timeline: that is where it stands."""
+        """One of our own events came by in the timeline: that is where it stands.
+
+        So it was sent, whatever was written down of it (a crash came between, or the answer was lost): it is not sent
+        again, also when the server has forgotten its transaction id. Its lifetime counts from when it was posted,
+        unless `sent` says when it was sent.
+        """
         which = (
             or_(outbox.c.event_id == event_id, outbox.c.id == identity) if identity else outbox.c.event_id == event_id
         )
         await self._s.run(
-            update(outbox).where(which, outbox.c.position.is_(None)).values(position=position, event_id=event_id)
-        )
+            update(outbox)
+            .where(which, outbox.c.position.is_(None))
+            .values(
+                position=position, event_id=event_id, state="sent", sealed=None,
+                redact_at=func.coalesce(outbox.c.redact_at, outbox.c.posted_at + outbox.c.lifetime_ms),
+            )
+        )  # fmt: skip
 
     async def knows(self, event_id: str) -> bool:
         """Whether this event of ours is known."""
         return await self._s.value(select(outbox.c.seq).where(outbox.c.event_id == event_id).limit(1)) is not None
-
-    async def stand_by_what_was_seen(self) -> None:
-        """What came by in the timeline was sent, though that was never written down: it is not sent again."""
-        await self._s.run(
-            update(outbox)
-            .where(outbox.c.state == "pending", outbox.c.event_id.is_not(None))
-            .values(state="sent", sealed=None, redact_at=outbox.c.lifetime_ms + self._s.now_ms)
-        )
 
     async def place(self, identity: str) -> tuple[int | None, str | None]:
         """Where a card stands in the timeline, and its event id; None while that is not known."""

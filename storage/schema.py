@@ -284,6 +284,9 @@ progress = Table(
     Column("id", Integer, primary_key=True),
     Column("token", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
+    # Whose crypto store took it in, and how many batches that had seen then.
+    Column("device_id", Text),
+    Column("batches", BigInteger),
 )
 
 # What is done once a day and was done, so that no restart does it again.

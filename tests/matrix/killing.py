@@ -19,7 +19,7 @@ from bot.config import load
 from bot.demo.person import Card, Person
 from bot.demo.stage import READY_WITHIN_S, BotFailed
 from bot.demo.synapse import LocalSynapse
-from storage.database import create_engine
+from storage.engine import create_engine
 from tests.matrix.mortal import FOLDER
 from tests.matrix.play import Admin, Play, Seat, administrator, playing
 

@@ -19,6 +19,8 @@ class Forward(Protocol):
     async def __call__(self, body: bytes | None = None) -> web.Response: ...
 
 
+SEND: Final = r"/send/m\.room\.encrypted/[^/]+"
+"""The path of a card."""
 Act = Callable[[web.Request, Forward], Awaitable[web.StreamResponse]]
 _OF_ONE_HOP: Final = frozenset({"host", "connection", "content-length", "transfer-encoding", "content-encoding"})
 
@@ -122,6 +124,19 @@ async def hang_up(request: web.Request, _forward: Forward) -> web.StreamResponse
     """No answer at all, as after a timeout, without asking the homeserver."""
     assert request.transport
     request.transport.close()
+    return web.Response()
+
+
+async def lose_the_answer(request: web.Request, forward: Forward) -> web.StreamResponse:
+    """The homeserver does what it was asked for, and whoever asked never hears of it."""
+    await forward()
+    return await hang_up(request, forward)
+
+
+async def never_answer(_request: web.Request, forward: Forward) -> web.StreamResponse:
+    """The same, and whoever asked waits on."""
+    await forward()
+    await asyncio.Event().wait()
     return web.Response()
 
 

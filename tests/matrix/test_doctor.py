@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from bot.doctor import examine
 from bot.http import Homeserver
 from bot.init import init
 from bot.login import Account, log_in
-from bot.olm import StoreSealed
+from bot.store import StoreSealed
 from storage.journal import Journal, JournalFault
 from storage.keys import Keys, KeysFault
 
@@ -99,7 +100,7 @@ async def test_a_healthy_bot_has_nothing_to_be_done(stage: Stage) -> None:
     status, said = await _wenk(stage, "doctor")
     assert status == 0, said
     assert "✗" not in said
-    assert len(said.splitlines()) == 8  # the files, then seven checks, a line each
+    assert len(said.splitlines()) == 9  # the files, then eight checks, a line each
     status, said = await _wenk(stage, "sweep", "--dry-run")
     assert (status, said.splitlines()[0]) == (0, "signals 0")
 
@@ -108,6 +109,7 @@ async def test_a_running_bot_may_be_examined(stage: Stage, doctor: Doctor) -> No
     await stage.start()
     status, said = await doctor()
     assert status == 0, said
+    assert "crypto store: in use by a bot" in said
 
 
 async def test_without_a_config(stage: Stage, doctor: Doctor) -> None:
@@ -219,6 +221,46 @@ async def test_a_crypto_store_that_is_lost(stage: Stage, doctor: Doctor) -> None
     await _init(stage)
     assert _account(stage).device_id != before.device_id
     assert (await doctor())[0] == 0
+
+
+async def test_an_old_copy_of_the_crypto_store(stage: Stage, doctor: Doctor, tmp_path: Path) -> None:
+    """FIELD-NOTES 15: it would break the encryption with everybody, so nothing is done with it, not even once."""
+    data, before = stage.directory / "data", _account(stage)
+    (file,) = data.glob("crypto-*.db")
+    await stage.start()
+    await stage.stop()
+    copy = shutil.copy(file, tmp_path)
+    await stage.start()
+    await stage.kill()  # a crash is not taken for it
+    assert (await doctor())[0] == 0
+    await stage.start()
+    await stage.stop()
+
+    for leftover in data.glob("crypto-*"):
+        leftover.unlink()
+    shutil.copy(copy, file)
+    status, said = await doctor()
+    assert status == 1
+    assert "crypto store: The crypto store in storage.data_dir is an old copy" in said
+    await stage.launch()
+    async with asyncio.timeout(60):
+        assert await stage.wait() == 78, "a supervisor does not start it again"
+    assert "run `wenk init`" in stage.log_path.read_text().splitlines()[-1]
+    assert file.read_bytes() == Path(copy).read_bytes(), "nothing was done with it"
+
+    await _init(stage)
+    assert _account(stage).device_id != before.device_id
+    assert (await doctor())[0] == 0
+    await stage.start()
+
+
+async def test_a_crypto_store_that_is_gone(stage: Stage, doctor: Doctor) -> None:
+    for file in (stage.directory / "data").glob("crypto-*"):
+        file.unlink()
+    status, said = await doctor()
+    assert status == 1
+    assert "crypto store: it is gone: run `wenk init`, which makes a new device" in said
+    assert not list((stage.directory / "data").glob("crypto-*")), "looking makes none"
 
 
 async def test_a_clock_that_is_wrong(stage: Stage) -> None:

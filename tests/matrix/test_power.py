@@ -17,7 +17,8 @@ from bot.crosssigning import DeviceKeys
 from bot.crypto import Machine, NoKey, RoomKey
 from bot.init import _keys_and_database
 from bot.login import Account
-from bot.olm import MEGOLM, OLM, Store
+from bot.olm import MEGOLM, OLM
+from bot.store import Store
 from storage.database import Storage
 from storage.journal import Journal
 from storage.keys import Keys
@@ -204,8 +205,8 @@ def configured(directory: Path) -> Config:
 async def first_half_of_init(config: Config) -> Keys:
     """What `wenk init` does before it speaks to the homeserver."""
     said: list[str] = []
-    with only_one(config.storage.data_dir):
-        keys = await _keys_and_database(config, said.append)
+    async with only_one(config.storage):
+        keys, _mark = await _keys_and_database(config, said.append)
     assert not any("ALARM" in line for line in said)
     return keys
 

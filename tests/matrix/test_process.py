@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -53,6 +54,26 @@ async def test_a_second_process_refuses_to_start(play: Play) -> None:
     assert await _finished(await play.stage.wenk("run")) == 1
     assert "Another Wenk" in play.stage.log_path.read_text()
     assert (await play.anna.ask("help")).wenk["kind"] == "help"
+
+
+async def test_a_disk_that_is_full_while_keys_come_in_ends_it_and_nothing_is_lost(play: Play) -> None:
+    """A process that went on would know in memory what the next one does not; the batch is asked for again by that."""
+    folder = play.stage.directory / "data"
+    (log,) = folder.glob("crypto-*.db-wal")
+    limit = play.stage.log_path.stat().st_size + 8192
+    while log.stat().st_size <= limit:
+        await play.anna.ask("help")
+    pid = play.stage.pid
+    assert pid
+    # No file of this process grows beyond this: that is how it meets the full disk, while it still can say so.
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    said = await play.anna.who.say(play.anna.desk, "taal nl")
+    async with asyncio.timeout(60):
+        assert await play.stage.wait() == 1
+    assert "crypto store" in play.stage.log_path.read_text().splitlines()[-1]
+    await play.stage.start()
+    await play.anna.hear("language", re=said)
+    assert len([card for card in play.anna.who.cards if card.wenk.get("re") == said]) == 1
 
 
 async def test_init_again_changes_nothing(play: Play) -> None:

@@ -1,16 +1,28 @@
 """The crypto store: readable with its key only, open once, and without old keys."""
 
+import gc
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 import vodozemac
 
 from bot.crypto import KEPT, Machine, NoKey
-from bot.olm import MEGOLM, StoreSealed, open_store
+from bot.olm import MEGOLM
+from bot.store import (
+    StoreFailed,
+    StoreSealed,
+    StoreSetBack,
+    open_store,
+    refuse_set_back,
+    store_file,
+)
+from storage.inbox import StoreMark
 
 BOT, ROOM, KEY = "@bot:x", "!room", b"k" * 32
 
@@ -59,7 +71,7 @@ def test_nobody_else_may_read_it(tmp_path: Path, machine: Machine) -> None:
 def test_two_processes_never_share_it(tmp_path: Path) -> None:
     """Each would roll the other's ratchets back."""
     script = (
-        "import sys; from pathlib import Path; from bot.crypto import Machine; from bot.olm import StoreInUse\n"
+        "import sys; from pathlib import Path; from bot.crypto import Machine; from bot.store import StoreInUse\n"
         "try: Machine.open('@bot:x', 'DEVICE', Path(sys.argv[1]), b'k' * 32)\n"
         "except StoreInUse: print('in use')"
     )
@@ -89,6 +101,8 @@ def test_the_last_key_of_a_device_stays(tmp_path: Path, machine: Machine) -> Non
     """Who was silent for months, or whose clock is another, speaks with it still and does not give it again."""
     first = hear(machine)
     months_pass(machine)
+    machine.forget_old_keys()
+    assert machine.decrypt(first, ROOM).content == {"body": "hallo"}
     machine.close()
     again = Machine.open(BOT, "DEVICE", tmp_path, KEY)
     assert again.decrypt(first, ROOM).content == {"body": "hallo"}
@@ -101,6 +115,10 @@ def test_old_keys_are_dropped(tmp_path: Path, machine: Machine) -> None:
     assert machine.decrypt(old, ROOM).content == {"body": "hallo"}
     months_pass(machine)
     young = hear(machine)
+    assert machine.decrypt(young, ROOM).content == {"body": "hallo"}
+    machine.forget_old_keys()
+    with pytest.raises(NoKey):
+        machine.decrypt(old, ROOM)
     machine.close()
     again = Machine.open(BOT, "DEVICE", tmp_path, KEY)
     with pytest.raises(NoKey):
@@ -158,3 +176,54 @@ def test_a_device_id_is_no_path(tmp_path: Path) -> None:
     store = open_store(BOT, "../../evil", tmp_path / "inner", KEY)
     store.database.close()
     assert [path.name for path in tmp_path.iterdir()] == ["inner"]
+
+
+def _is_set_back(directory: Path, mark: StoreMark | None, device_id: str = "DEVICE") -> bool:
+    try:
+        refuse_set_back(BOT, device_id, directory, mark)
+    except StoreSetBack:
+        return True
+    return False
+
+
+def test_an_old_copy_is_noticed_and_a_crash_is_not_taken_for_one(tmp_path: Path, machine: Machine) -> None:
+    """Of each batch the store knows first: a crash between the two leaves it ahead of the database, never behind."""
+    stored = machine.count_batch()
+    only_here = machine.count_batch()
+    machine.close()
+    assert not _is_set_back(tmp_path, stored)
+    assert not _is_set_back(tmp_path, only_here)
+    copy = shutil.copytree(tmp_path, tmp_path.with_name("copy"))
+
+    again = Machine.open(BOT, "DEVICE", tmp_path, KEY)
+    later = again.count_batch()
+    again.close()
+    assert not _is_set_back(tmp_path, later)
+    assert _is_set_back(copy, later)
+    assert not _is_set_back(copy, None), "a database that never knew of a store"
+    assert not _is_set_back(copy, StoreMark("OTHER", later.batches)), "nor of this one"
+
+
+def test_a_disk_that_was_full_once_is_not_written_to_again(tmp_path: Path, machine: Machine) -> None:
+    """What memory knows and the disk does not must not seem to be kept; the next process begins with the disk."""
+    connection = machine._olm.store.database.connection()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+    with pytest.raises(StoreFailed) as full:
+        list(map(hear, repeat(machine)))
+    assert "full" in str(full.value.__cause__)
+    connection.execute("PRAGMA max_page_count = 1000000")
+    with pytest.raises(StoreFailed):
+        hear(machine)
+    machine.close()
+    del full
+    gc.collect()  # the fault's frames hold a cursor, and that the file; a process would end now
+    again = Machine.open(BOT, "DEVICE", tmp_path, KEY)
+    assert again.decrypt(hear(again), ROOM).content == {"body": "hallo"}
+    again.close()
+
+
+def test_a_file_that_is_no_store_is_said_in_words(tmp_path: Path) -> None:
+    store_file("DEVICE", tmp_path).write_bytes(b"no database at all" * 1000)
+    with pytest.raises(StoreFailed, match="disk space"):
+        Machine.open(BOT, "DEVICE", tmp_path, KEY)

@@ -11,12 +11,11 @@ from bot.demo.synapse import LocalSynapse
 from bot.http import quote
 from tests.matrix.people import meet
 from tests.matrix.play import CLIENT, Play, playing
-from tests.matrix.proxy import Act, Proxy, at_first, hang_up, hold, refuse, standing_before
+from tests.matrix.proxy import SEND, Act, Proxy, at_first, hang_up, hold, refuse, standing_before
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CREATE = "/createRoom"
-SEND = r"/send/m\.room\.encrypted/[^/]+"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -157,13 +157,41 @@ async def test_where_a_card_stands_is_known_once_it_was_seen(archive: Archive) -
         assert await uow.outbox.place("unknown") == (None, None)
 
 
-async def test_a_card_may_be_seen_before_the_answer_that_it_was_sent(archive: Archive) -> None:
+async def test_what_is_seen_was_sent_and_is_not_sent_again(archive: Archive) -> None:
+    """The process was killed before it could write down that it was sent, or the answer was lost."""
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        identity = await uow.outbox.post(desk, "signal.placed", card(), lifetime_ms=MINUTE_MS)
+        await uow.outbox.seen(7, "$card", identity)
+        assert await uow.outbox.place(identity) == (7, "$card")
+        assert await uow.outbox.next(desk) is None
+        assert await uow.outbox.latest(desk, "signal.placed") == ("$card", None)
+        sealed = select(outbox.c.sealed).where(outbox.c.id == identity)
+        assert await uow.outbox._s.value(sealed) is None
+    archive.now += timedelta(minutes=1)
+    assert await lapse(archive) == 1, "it is emptied when its time is up"
+
+
+async def test_the_answer_may_come_after_the_card_was_seen(archive: Archive) -> None:
     desk = await archive.desk()
     async with archive.storage.unit() as uow:
         identity = await uow.outbox.post(desk, "help", card())
         await uow.outbox.seen(7, "$card", identity)
+        await uow.outbox.sent(identity, "$card", 2)
         assert await uow.outbox.place(identity) == (7, "$card")
-        assert (await next_in(uow, desk)).id == identity, "still to be acknowledged"
+        assert await uow.outbox.latest(desk, "help") == ("$card", 2)
+
+
+async def test_what_was_given_up_and_stands_there_all_the_same_is_emptied(archive: Archive) -> None:
+    """A child's data does not stay because nobody knew that it had been sent."""
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        identity = await uow.outbox.post(desk, "signal.placed", card(), lifetime_ms=MINUTE_MS)
+    archive.now += timedelta(minutes=1)
+    async with archive.storage.unit() as uow:
+        assert await uow.outbox.drop_unsent(10) == 1
+        await uow.outbox.seen(7, "$card", identity)
+    assert await lapse(archive) == 1, "at once: its time was up before it was seen"
 
 
 async def lapse(archive: Archive, limit: int = 10) -> int:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from storage import database
+from storage import engine
 from storage.backup import back_up, reading_backup
 from storage.durable import make_directory, write_durably
 from storage.journal import Journal, JournalFault
@@ -158,14 +158,14 @@ class Restarted:
 @contextmanager
 def synchronous(how: str) -> Iterator[None]:
     """Every connection made from now on syncs as it should not."""
-    prepare = database._prepare_sqlite
+    prepare = engine._prepare_sqlite
 
     def careless(connection: Any, record: object) -> None:  # noqa: ANN401 (the driver's own type)
         prepare(connection, record)
         connection.execute(f"PRAGMA synchronous={how}").close()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "_prepare_sqlite", careless)
+        patch.setattr(engine, "_prepare_sqlite", careless)
         yield
 
 

@@ -30,6 +30,8 @@ MOST_APART = timedelta(hours=1)
 _SLACK = timedelta(seconds=5)
 _SOON = timedelta(seconds=5)
 _TICK_ID = "tick"
+_PATIENCE_S = 2.0
+"""A server that starts again is not worth an alarm."""
 
 
 class EveryMinute(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
@@ -116,7 +118,7 @@ class Schedule:
 
     async def _apart(self) -> timedelta:
         """The process's clock minus the homeserver's, asked now."""
-        await self._http.request("GET", "/_matrix/client/versions", authenticated=False)
+        await self._http.request("GET", "/_matrix/client/versions", authenticated=False, patience_s=_PATIENCE_S)
         theirs = self._http.server_time()
         apart = self._storage.clock() - theirs if theirs else timedelta.max
         self._metrics.clock_offset.set(apart.total_seconds())

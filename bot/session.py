@@ -9,7 +9,7 @@ from contextlib import suppress
 import msgspec
 
 from bot.crypto import Machine, RoomKey
-from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, quote
+from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, backoff_after_s, quote
 from bot.identities import Identities
 from bot.login import Account
 from bot.metrics import Metrics
@@ -26,7 +26,6 @@ from storage.unit import UnitOfWork
 
 log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE_S = 60.0
 _DECLINED_WITHIN_S = 20.0
 _AFTER_YOU_S = 0.05
 
@@ -50,6 +49,8 @@ class Session:
         self._took_one = False
         self._declining: set[asyncio.Task[None]] = set()
         self.after_batch: Callable[[], None] = lambda: None
+        self.server_is_silent: Callable[[], None] = lambda: None
+        self.server_answers: Callable[[], None] = lambda: None
         self.heard: Callable[[Iterable[str]], None] = lambda _rooms: None
         self.moved: Callable[[str], None] = lambda _matrix_id: None
         self.wake_reception: Callable[[str], None] = lambda _matrix_id: None
@@ -58,7 +59,8 @@ class Session:
     async def run(self) -> None:
         """Until cancelled; raises LoggedOut when the server wants us no more.
 
-        Whatever else goes wrong: the token has not moved, so the same batch is asked for again.
+        Whatever else goes wrong: the token has not moved, so the same batch is asked for again. While the server is
+        silent the long poll asks for all, ever more seldom: `server_is_silent` and `server_answers` tell the others.
         """
         faults = 0
         while True:
@@ -67,8 +69,11 @@ class Session:
             except LoggedOut:
                 raise
             except Exception as fault:  # noqa: BLE001 (reported, and nothing is lost)
-                pause = min(2.0**faults, _LONGEST_PAUSE_S)
-                faults = 0 if self._took_one else faults + 1
+                if isinstance(fault, Unreachable):
+                    self.server_is_silent()
+                faults = 0 if self._took_one else faults
+                pause = backoff_after_s(fault, faults)
+                faults += 1
                 log.warning("session: %s, again in %.0f s", describe(fault), pause)
                 self._metrics.faults.labels(part="session").inc()
                 await asyncio.sleep(pause)
@@ -80,6 +85,7 @@ class Session:
         async for batch in batches(self._http, self._machine, self._own_user, token):
             await self._take(batch)
             self._took_one = True
+            self.server_answers()
             self.first_sync.set()
             self.after_batch()
 

@@ -85,6 +85,10 @@ class Delivery:
             if room.state == "closing":
                 self.wake_reconciler(room_id)
             return None
+        if letter.content is None and letter.action != "redaction":
+            log.error("a card of kind %s does not open: it was sealed under another key", letter.kind)
+            await self._give_up(letter)
+            return 0
         early = letter.not_before / 1000 - self._storage.clock().timestamp()
         if 0 < early < _LONGEST_DELAY_S:
             return early
@@ -160,7 +164,7 @@ class Delivery:
             self._metrics.sent.labels(kind=letter.kind).inc()
 
     async def _give_up(self, letter: Letter) -> None:
-        """The server will never take this card; who waits for an answer gets another."""
+        """This card can never be sent; who waits for an answer gets another, if it can be told what it answered."""
         self._metrics.raise_alarm("undeliverable")
         answered = (letter.content or {}).get("wenk", {}).get("re")
         async with self._storage.unit() as uow:

@@ -1,23 +1,33 @@
 """From the inbox to the handlers: prove the sender, then one unit of work; in order per room."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
-from sqlalchemy.exc import DBAPIError
+from peewee import PeeweeException  # type: ignore[import-untyped]  # ships no types
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
+from bot.http import LoggedOut, MatrixError, Unreachable
 from bot.metrics import Metrics
 from bot.trust import Trust
 from bot.workers import describe
 from domain.region import Region
 from handlers.office import Message, Office, Proof
-from handlers.reception import cannot_handle, receive
+from handlers.reception import cannot_handle, cannot_open, receive
 from storage.database import Storage
-from storage.inbox import Received
+from storage.inbox import Received, Said
 from storage.rooms import Room
 
 log = logging.getLogger(__name__)
 
+_NOT_WELL = (DBAPIError, OSError, PeeweeException, MatrixError, Unreachable, LoggedOut)
+"""The database or the server is not well: nothing is wrong with the message, and it waits."""
+_REFUSED = (DataError, IntegrityError, ProgrammingError)
+"""The database is well, and will not have this."""
+
 TRIES = 3
 """How often a message is handled that makes its handler fail, before it is answered with `unavailable`."""
+
+GivingUp = Callable[[Office, Room, Message], Awaitable[None]]
 
 
 class Reception:
@@ -41,32 +51,38 @@ class Reception:
             async with self._storage.unit() as uow:
                 await uow.inbox.done(received.event_id)
             return 0
-        proof = await self._trust.prove(received, room)
-        message = _message(received, proof)
-        try:
-            async with self._storage.unit() as uow:
-                await receive(Office(uow, self._region), room, message)
-        except (DBAPIError, OSError):
-            # The database is not well: nothing is wrong with the message, and it waits.
-            raise
-        except Exception as fault:
-            if self._tries(message.event_id) < TRIES:
-                raise
-            log.error("a message could not be handled: %s", describe(fault))  # noqa: TRY400 (no text, no trace)
-            self._metrics.raise_alarm("handler_failed")
-            await self._give_up(room, message)
-        self._failures.pop(message.event_id, None)
-        self._count(proof)
+        if received.said is None:
+            log.error("a message does not open: it was sealed under another key")
+            await self._give_up(room, _message(received, Said(kind="undecryptable")), cannot_open, "unopenable")
+        else:
+            await self._handle(received, received.said, room)
         # After the last one nothing is left: whatever comes now wakes this room again.
         return 0 if more else None
+
+    async def _handle(self, received: Received, said: Said, room: Room) -> None:
+        try:
+            proof = await self._trust.prove(received, said, room)
+            async with self._storage.unit() as uow:
+                await receive(Office(uow, self._region), room, _message(received, said, proof))
+        except Exception as fault:
+            if isinstance(fault, _NOT_WELL) and not isinstance(fault, _REFUSED):
+                raise
+            if self._tries(received.event_id) < TRIES:
+                raise
+            log.error("a message could not be handled: %s", describe(fault))  # noqa: TRY400 (no text, no trace)
+            await self._give_up(room, _message(received, said), cannot_handle, "handler_failed")
+        else:
+            self._count(proof)
+        self._failures.pop(received.event_id, None)
 
     def _tries(self, event_id: str) -> int:
         self._failures[event_id] = self._failures.get(event_id, 0) + 1
         return self._failures[event_id]
 
-    async def _give_up(self, room: Room, message: Message) -> None:
+    async def _give_up(self, room: Room, message: Message, how: GivingUp, alarm: str) -> None:
+        self._metrics.raise_alarm(alarm)
         async with self._storage.unit() as uow:
-            await cannot_handle(Office(uow, self._region), room, message)
+            await how(Office(uow, self._region), room, message)
 
     def _count(self, proof: Proof) -> None:
         self._metrics.received.inc()
@@ -74,8 +90,7 @@ class Reception:
             self._metrics.refused.labels(reason=proof.value).inc()
 
 
-def _message(received: Received, proof: Proof) -> Message:
-    said = received.said
+def _message(received: Received, said: Said, proof: Proof = Proof.UNSIGNED) -> Message:
     return Message(
         event_id=received.event_id,
         position=received.position if said.stood_at is None else said.stood_at,

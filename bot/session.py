@@ -166,6 +166,8 @@ class Session:
     async def _now_readable(self, uow: UnitOfWork, keys: tuple[RoomKey, ...], position: int, rooms: set[str]) -> int:
         """Keys came: what waited for them is handled now, after all that was said meanwhile."""
         for waiting in await uow.inbox.waiting_for([key.session_id for key in keys]):
+            if waiting.said is None:
+                continue  # it does not open: its sender is asked to repeat it, as if the key had not come
             event = read_event(self._machine, self._own_user, waiting.matrix_room, waiting.said.raw or {})
             if event is None or event.session_id is not None:
                 continue

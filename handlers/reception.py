@@ -13,6 +13,9 @@ from storage.rooms import Room
 WARNING_REACTION = "⚠️ bevestig dit apparaat · verify this device"
 """Cleartext, on the welcome card: the only thing that an unsigned device can read besides the topic."""
 
+UNANSWERED = frozenset({"notice", "reaction"})
+"""Bots speak in notices: who answers them never stops. A reaction asks for nothing."""
+
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
@@ -33,11 +36,23 @@ async def receive(office: Office, room: Room, message: Message) -> None:
 
 async def cannot_handle(office: Office, room: Room, message: Message) -> None:
     """It went wrong again and again: say so, report it, and go on with the next."""
+    await _put_aside(office, room, message)
+    await office.alarm("handler_failed", line("alarm.handler_failed"))
+
+
+async def cannot_open(office: Office, room: Room, message: Message) -> None:
+    """What came in was sealed under another master key: say so, report it (once a day), and go on with the next."""
+    await _put_aside(office, room, message)
+    if await office.uow.tasks.claim_today("alarm unopenable"):
+        await office.alarm("unopenable", line("alarm.unopenable"))
+
+
+async def _put_aside(office: Office, room: Room, message: Message) -> None:
     person = await office.uow.people.get(message.sender)
-    if person is not None and message.kind != "reaction":
+    is_heard = message.sender == room.owner if room.purpose == "desk" else message.sender in room.wanted
+    if person is not None and is_heard and message.kind not in UNANSWERED:
         await Talk(office, person, message, room.id).answer(error("unavailable"))
         await office.uow.outbox.redact(room.id, message.event_id)
-    await office.alarm("handler_failed", line("alarm.handler_failed"))
     await office.uow.inbox.done(message.event_id)
 
 
@@ -48,7 +63,7 @@ async def _at_desk(office: Office, room: Room, message: Message) -> None:
     talk = Talk(office, person, message, room.id)
     if message.kind == "reaction":
         await react(talk)
-    elif message.kind != "notice":
+    elif message.kind not in UNANSWERED:
         await _refuse_or_converse(talk)
     await office.uow.outbox.redact(room.id, message.event_id)
 

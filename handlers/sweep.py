@@ -12,7 +12,7 @@ from handlers.cards import card
 from handlers.introductions import close
 from handlers.life import happen
 from handlers.office import Message, Office, Proof
-from handlers.reception import receive
+from handlers.reception import cannot_open, receive
 from handlers.words import line
 from storage.database import Storage
 from storage.signals import Signal
@@ -130,7 +130,7 @@ async def lost_keys(office: Office, _limit: int) -> int:
             event_id=received.event_id, position=received.position, sender=received.sender,
             kind="undecryptable", body="", proof=Proof.PROVEN,
         )  # fmt: skip
-        await receive(office, room, message)
+        await (receive if received.said else cannot_open)(office, room, message)
     return len(waiting)
 
 

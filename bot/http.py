@@ -269,10 +269,12 @@ _TRY_AGAIN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_
 
 
 def _read(status: int, raw: bytes, retry_after: str | None) -> _Answer | None:
-    """What came back; None for a success that is no JSON that we can read, which is some other server's doing."""
+    """What came back; None for a success that is no JSON, which is some other server's doing."""
     try:
         body = json.loads(raw)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        body = {}  # it nests deeper than any parser goes, and would do so again: there is nothing of use in it
+    except ValueError:
         if status < HTTPStatus.MULTIPLE_CHOICES:
             return None
         body = {}

@@ -145,3 +145,20 @@ def hold(until: asyncio.Event) -> Act:
         return await forward()
 
     return act
+
+
+def put_off(until: asyncio.Event) -> Act:
+    """Say that it is done, and have it done only then."""
+    doing: set[asyncio.Task[object]] = set()
+
+    async def act(_request: web.Request, forward: Forward) -> web.StreamResponse:
+        async def later() -> None:
+            await until.wait()
+            await forward()
+
+        task = asyncio.create_task(later(), name="put off")
+        doing.add(task)
+        task.add_done_callback(doing.discard)
+        return web.json_response({})
+
+    return act

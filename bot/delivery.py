@@ -17,7 +17,7 @@ from bot.crosssigning import DeviceKeys
 from bot.crypto import Machine
 from bot.emptying import redact
 from bot.http import Homeserver, MatrixError, quote
-from bot.identities import ChangedIdentity, Identities
+from bot.identities import ChangedIdentity, Identities, ServerAway
 from bot.live import LiveRoom, Lookout
 from bot.metrics import Metrics
 from domain.region import Region
@@ -131,12 +131,12 @@ class Delivery:
         if letter.action == "reaction":
             await self._react(letter, matrix_id)
             return 0
-        devices = await self._devices(recipients)
+        devices, all_answered = await self._devices(recipients)
         # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
         # something to hang a warning on.
         must_be_read = room.state != "closing" and (room.purpose != "desk" or await self._was_welcomed(room))
         if not devices and must_be_read:
-            return _Wait(None)
+            return _Wait(None if all_answered else _LOOK_AGAIN_S)
         if letter.kind == "welcome" and (early := self._still_strangers(room.id)) > 0:
             return _Wait(early)
         sealed = await self._machine.encrypt(self._http, matrix_id, devices, "m.room.message", letter.content or {})
@@ -212,16 +212,21 @@ class Delivery:
             if await uow.tasks.claim_today(f"odd {room.id}"):
                 await Office(uow, self._region).alarm("room", line("alarm.room"))
 
-    async def _devices(self, users: frozenset[str]) -> list[DeviceKeys]:
-        """The devices that their owners' pinned identities have signed; keys go to no others."""
-        signed = await asyncio.gather(*map(self._signed_devices, sorted(users)))
-        return [device for devices in signed for device in devices]
+    async def _devices(self, users: frozenset[str]) -> tuple[list[DeviceKeys], bool]:
+        """The devices that their owners' pinned identities have signed; keys go to no others.
 
-    async def _signed_devices(self, user_id: str) -> tuple[DeviceKeys, ...]:
+        And whether that is all: somebody whose own server is away keeps the others waiting for nothing.
+        """
+        signed = await asyncio.gather(*map(self._signed_devices, sorted(users)))
+        return [device for devices in signed for device in devices or ()], None not in signed
+
+    async def _signed_devices(self, user_id: str) -> tuple[DeviceKeys, ...] | None:
         try:
             identity = await self._identities.of(user_id)
         except ChangedIdentity:
             return ()
+        except ServerAway:
+            return None
         return identity.devices if identity else ()
 
     async def _react(self, letter: Letter, matrix_id: str) -> None:

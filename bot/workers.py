@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
-from bot.http import HeldBack, Unreachable, backoff_after_s
+from bot.http import HeldBack, backoff_after_s
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ class Workers:
     """One task per key that has work, at most `side_by_side` steps at a time.
 
     A step that raises is tried again, after 1, 2, 4 ... 60 seconds or when woken; `on_fault` hears of it. What fails
-    again and again has a few slots of its own: however much of that there is, all else goes on. Who is told by the
-    server when to come back does so then and not before, and has no slot meanwhile. An exception of a class in `fatal`
+    again and again has a few slots of its own: however much of that there is, all else goes on. What the server holds
+    back comes back when it was told to and not before, and has no slot meanwhile. An exception of a class in `fatal`
     ends the whole: it is what `failed` raises.
     """
 
@@ -121,9 +121,9 @@ class Workers:
                 except Exception as fault:  # noqa: BLE001 (whatever it is: reported, kept, tried again)
                     pause = backoff_after_s(fault, faults)
                     faults += 1
-                    if isinstance(fault, Unreachable) and fault.again_in_s is not None:
+                    if isinstance(fault, HeldBack):
                         waits_for = self._stop
-                    if not isinstance(fault, HeldBack):
+                    else:
                         slots = self._slots_in_trouble
                         self._on_fault(self._name)
                     log.warning("%s: %s, again in %.0f s", self._name, describe(fault), pause)

@@ -16,7 +16,7 @@ from bot.session import Session
 from handlers.cards import error
 from handlers.office import Office, Proof
 from handlers.sweep import KEY_PATIENCE_MS
-from storage.audit import Audit
+from storage.audit import AuditLog
 from storage.inbox import Said
 from storage.keys import Keys
 from storage.outbox import Outbox
@@ -117,14 +117,14 @@ async def test_what_makes_its_handler_fail_is_answered_and_reported_and_the_next
 async def test_a_fault_while_refusing_is_a_refusal_all_the_same(
     door: FrontDoor, monkeypatch: pytest.MonkeyPatch, proof: Proof
 ) -> None:
-    written = Audit.write
+    written = AuditLog.write
 
-    async def write(self: Audit, who: str, what: str, *more: Any) -> None:  # noqa: ANN401 (Audit's)
+    async def write(self: AuditLog, who: str, what: str, *more: Any) -> None:  # noqa: ANN401 (AuditLog's)
         if what.startswith("refused"):
             raise LookupError
         await written(self, who, what, *more)
 
-    monkeypatch.setattr(Audit, "write", write)
+    monkeypatch.setattr(AuditLog, "write", write)
     door.trust.proof = proof
     refused = await door.say(SANNE)
     assert len(await door.work()) == TRIES - 1

@@ -173,9 +173,11 @@ def test_in_an_hour_of_trouble_the_homeserver_is_spared_and_then_all_is_done_onc
         await town.anna.hear("help", re=said[-1])
         answered = [card.wenk["re"] for card in town.anna.who.cards if card.wenk.get("re") in said]
         assert answered == said
-        # The long poll and the minute hand ask; all others once, in what they had in hand.
-        assert asked[SYNC] <= HOUR / MINUTE + 10
-        assert asked[VERSIONS] <= 2 * HOUR / MINUTE
-        assert asked["other"] <= MANY + 1
+        # The long poll and the minute hand ask; all others stop once the long poll has found out, which takes it
+        # longer where nobody answers. Where a connection ends without an answer, aiohttp itself asks a second time.
+        times = 2 if trouble == "cut off" else 1
+        assert asked[SYNC] <= times * (HOUR / MINUTE + 10)
+        assert asked[VERSIONS] <= times * 2 * HOUR / MINUTE
+        assert asked["other"] <= 2 * (MANY + 1)
 
     runner.run(play())

@@ -27,7 +27,7 @@ class HurriedLoop(asyncio.SelectorEventLoop):
         return super().time() + self.ahead_s
 
 
-class _Impatient(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # which class it is depends on the system
+class _Impatient(selectors.DefaultSelector):
     def __init__(self, loop: HurriedLoop) -> None:
         super().__init__()
         self._loop = loop

@@ -188,7 +188,7 @@ async def test_a_repetition_is_refused_also_after_a_restart(town: Town, desk: De
 async def test_a_message_that_nests_deeper_than_a_parser_goes_can_never_be_read(desk: Desk) -> None:
     """The server cannot see it: it is one string there."""
     await desk.read(await desk.anna.say(desk.room, "!help"))
-    session = desk.anna.machine._olm.outbound_group_sessions[desk.room]
+    session: Any = desk.anna.machine._olm.outbound_group_sessions[desk.room]
     content = {
         "algorithm": MEGOLM,
         "session_id": session.id,

@@ -194,7 +194,7 @@ async def test_who_has_no_patience_is_told_when_to_come_back(
 ) -> None:
     """So that nobody holds up others meanwhile."""
     http = Homeserver(scripted.url, "token", patience_s=0, pause=scripted.pause)
-    scripted.answers = [says(429, body, headers), says(503, {}, headers), says()]
+    scripted.answers = [says(429, body, headers), says(503, body, headers), says()]
     with pytest.raises(HeldBack) as held_back:
         await http.request("POST", PATH, body={}, safe=safe)
     with pytest.raises(Unreachable) as unreachable:

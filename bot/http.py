@@ -201,7 +201,8 @@ class Homeserver:
         url = URL(self._base_url + path, encoded=True)
         if query:
             url = url.with_query(query)
-        started = time.monotonic()
+        now = asyncio.get_running_loop().time
+        started = now()
         for attempt in itertools.count():
             token = self.access_token if authenticated else None
             answer = await self._once(method, url, body, token, timeout_s)
@@ -215,7 +216,7 @@ class Homeserver:
                 raise MatrixError(answer.status, answer.errcode, answer.detail)
             limited, asked_s = (answer.is_limited, answer.again_in_s) if answer else (False, None)
             pause_s = backoff_s(attempt, asked_s)
-            impatient = patience_s is not None and time.monotonic() + pause_s > started + patience_s
+            impatient = patience_s is not None and now() + pause_s > started + patience_s
             if impatient and limited:
                 raise HeldBack(_what(method, path, answer), asked_s)
             if impatient or not (safe or limited):

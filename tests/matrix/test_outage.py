@@ -76,7 +76,8 @@ class Town:
     async def live(self, seconds: float) -> None:
         """So much time passes; the minute hand of the machine's clock goes with it."""
         self.loop.hurried = True
-        for _minute in range(int(seconds / MINUTE)):
+        until = self.loop.time() + seconds
+        while self.loop.time() < until:
             await asyncio.sleep(MINUTE)
             await self.wenk.schedule.tick()
         self.loop.hurried = False

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from bot.clocks import Clocks
 from bot.config import Config, Store
 from bot.crypto import Machine
 from bot.delivery import Delivery
-from bot.http import Homeserver, LoggedOut
+from bot.http import Homeserver, LoggedOut, backoff_s
 from bot.identities import Identities
 from bot.live import Lookout
 from bot.login import Account, stay_logged_in
@@ -45,7 +46,6 @@ log = logging.getLogger(__name__)
 
 _AGAIN_S = 10.0
 _FATAL = (LoggedOut, StoreFailed)
-_PATIENCE_S = 20.0
 
 
 class StoredPins:
@@ -114,8 +114,10 @@ class Wenk:
             is_done = await self._try_to_begin()
         self.schedule.after_tick = self._resume
         self.schedule.start()
-        while not is_done:
-            await asyncio.sleep(_AGAIN_S)
+        for attempt in count():
+            if is_done:
+                break
+            await asyncio.sleep(backoff_s(attempt))
             is_done = await self.schedule.tick()
         due_work_done.set()
 
@@ -201,8 +203,8 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         storage = await Storage.open(config.storage.url, Vault(keys), journal=journal)
         stack.push_async_callback(storage.close)
         await storage.begin()
-        # Who waits for a silent server goes on with something else; Workers and Session come back to it.
-        http = Homeserver(config.matrix.homeserver, account.access_token, patience_s=_PATIENCE_S)
+        # Nobody holds a slot while the server is silent, or says to wait: Workers and Session come back to it.
+        http = Homeserver(config.matrix.homeserver, account.access_token, patience_s=0)
         stack.push_async_callback(http.close)
         http.on_soft_logout = stay_logged_in(http, account, session_file(config), lambda: password(config))
         own_user, region, metrics = account.user_id, config.region, Metrics()
@@ -235,6 +237,16 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         schedule = Schedule(clocks, storage, region, metrics, timedelta(days=config.storage.backup_days))
         schedule.daily = machine.forget_old_keys
         session.after_batch = schedule.nudge
+
+        def hold() -> None:
+            for part in (reception, delivery, rooms):
+                part.hold()
+
+        def go_on() -> None:
+            for part in (reception, delivery, rooms):
+                part.go_on()
+
+        session.server_is_silent, session.server_answers = hold, go_on
         session.heard, session.moved = trust.heard, lookout.forget
 
         async def answered() -> None:

@@ -7,6 +7,8 @@ from bot.metrics import Metrics
 from storage.database import Clock
 
 MOST_APART = timedelta(hours=1)
+_PATIENCE_S = 2.0
+"""A server that starts again is not worth an alarm."""
 
 
 class Clocks:
@@ -19,7 +21,7 @@ class Clocks:
 
     async def agree(self) -> bool:
         """Asked now."""
-        await self._http.request("GET", "/_matrix/client/versions", authenticated=False)
+        await self._http.request("GET", "/_matrix/client/versions", authenticated=False, patience_s=_PATIENCE_S)
         return self._compare()
 
     async def still_agree(self) -> bool:

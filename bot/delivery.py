@@ -20,7 +20,7 @@ from bot.crosssigning import DeviceKeys
 from bot.crypto import Machine
 from bot.emptying import redact
 from bot.http import Homeserver, MatrixError, quote
-from bot.identities import ChangedIdentity, Identities
+from bot.identities import ChangedIdentity, Identities, ServerAway
 from bot.live import LiveRoom, Lookout
 from bot.metrics import Metrics
 from domain.region import Region
@@ -111,6 +111,10 @@ class Delivery:
             if room.state == "closing":
                 self.wake_reconciler(room_id)
             return None
+        if letter.content is None and letter.action != "redaction":
+            log.error("a card of kind %s does not open: it was sealed under another key", letter.kind)
+            await self._give_up(letter)
+            return 0
         early = letter.not_before / 1000 - self._storage.clock().timestamp()
         if 0 < early < _LONGEST_DELAY_S:
             return early
@@ -157,12 +161,12 @@ class Delivery:
         if letter.action != "card":
             await self._mark(letter, matrix_id)
             return 0
-        devices = await self._devices(recipients)
+        devices, all_answered = await self._devices(recipients)
         # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
         # something to hang a warning on.
         must_be_read = room.state != "closing" and (room.purpose != "desk" or await self._was_welcomed(room))
         if not devices and must_be_read:
-            return _Wait(None)
+            return _Wait(None if all_answered else _LOOK_AGAIN_S)
         if letter.kind == "welcome" and (early := self._still_strangers(room.id)) > 0:
             return _Wait(early)
         sealed = await self._machine.encrypt(self._http, matrix_id, devices, "m.room.message", letter.content or {})
@@ -192,7 +196,7 @@ class Delivery:
         del self._attempts[letter.id]
 
     async def _give_up(self, letter: Letter) -> None:
-        """The server will never take this card; who waits for an answer gets another."""
+        """This card can never be sent; who waits for an answer gets another, if it can be told what it answered."""
         self._metrics.raise_alarm("undeliverable")
         answered = (letter.content or {}).get("wenk", {}).get("re")
         async with self._storage.unit() as uow:
@@ -240,16 +244,21 @@ class Delivery:
             if await uow.tasks.claim_today(f"odd {room.id}"):
                 await Office(uow, self._region).alarm("room", line("alarm.room"))
 
-    async def _devices(self, users: frozenset[str]) -> list[DeviceKeys]:
-        """The devices that their owners' pinned identities have signed; keys go to no others."""
-        signed = await asyncio.gather(*map(self._signed_devices, sorted(users)))
-        return [device for devices in signed for device in devices]
+    async def _devices(self, users: frozenset[str]) -> tuple[list[DeviceKeys], bool]:
+        """The devices that their owners' pinned identities have signed; keys go to no others.
 
-    async def _signed_devices(self, user_id: str) -> tuple[DeviceKeys, ...]:
+        And whether that is all: somebody whose own server is away keeps the others waiting for nothing.
+        """
+        signed = await asyncio.gather(*map(self._signed_devices, sorted(users)))
+        return [device for devices in signed for device in devices or ()], None not in signed
+
+    async def _signed_devices(self, user_id: str) -> tuple[DeviceKeys, ...] | None:
         try:
             identity = await self._identities.of(user_id)
         except ChangedIdentity:
             return ()
+        except ServerAway:
+            return None
         return identity.devices if identity else ()
 
     async def _mark(self, letter: Letter, matrix_id: str) -> None:

@@ -49,14 +49,26 @@ class LoggedOut(Exception):
 
 
 class Unreachable(Exception):
-    """No usable answer; whether the request was carried out is unknown."""
+    """No usable answer; whether the request was carried out is unknown.
+
+    Attributes:
+        again_in_s: after how many seconds the server wants to be asked again; None if it did not say.
+    """
+
+    def __init__(self, what: str, again_in_s: float | None = None) -> None:
+        super().__init__(what)
+        self.again_in_s = again_in_s
+
+
+class HeldBack(Unreachable):
+    """Too many requests: this one was certainly not carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
     body: Any
-    retry_after_s: float | None
+    again_in_s: float | None
 
     @property
     def detail(self) -> dict[str, Any]:
@@ -66,6 +78,10 @@ class _Answer:
     @property
     def is_success(self) -> bool:
         return self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def is_limited(self) -> bool:
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS
 
     @property
     def is_refusal(self) -> bool:
@@ -112,7 +128,8 @@ class Homeserver:
         Args:
             base_url: such as `http://127.0.0.1:8008`.
             access_token: the session, if there is one already.
-            patience_s: for how long a request is repeated before `Unreachable`; None: until it is answered.
+            patience_s: for how long a request is repeated before `Unreachable`; None: until it is answered; 0: whoever
+                asks sees to it themselves.
             pause: waits for so many seconds.
         """
         self.access_token = access_token
@@ -148,7 +165,7 @@ class Homeserver:
         """How many seconds ago the last `Date` header was read."""
         return None if self._date is None else time.monotonic() - self._date[1]
 
-    async def request(
+    async def request(  # noqa: PLR0913 (choices of one request, by name)
         self,
         method: str,
         path: str,
@@ -156,6 +173,7 @@ class Homeserver:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
         timeout_s: float = REQUEST_TIMEOUT_S,
+        patience_s: float | None = None,
         safe: bool = True,
         authenticated: bool = True,
     ) -> Any:  # noqa: ANN401 (an object or a list, as the endpoint has it)
@@ -167,6 +185,7 @@ class Homeserver:
             body: sent as JSON.
             query: values as they are; quoted here.
             timeout_s: for one attempt.
+            patience_s: another patience than the session's.
             safe: it may be carried out twice. If not, it is repeated after a 429 only, which was certainly not
                 carried out.
             authenticated: False for logging in, which must not depend on the session it replaces.
@@ -174,12 +193,16 @@ class Homeserver:
         Raises:
             MatrixError: refused.
             LoggedOut: the session is over.
+            HeldBack: too many requests, for longer than `patience_s`.
             Unreachable: no usable answer to an unsafe request, or none for `patience_s`.
         """
+        if patience_s is None:
+            patience_s = self._patience_s
         url = URL(self._base_url + path, encoded=True)
         if query:
             url = url.with_query(query)
-        started = time.monotonic()
+        now = asyncio.get_running_loop().time
+        started = now()
         for attempt in itertools.count():
             token = self.access_token if authenticated else None
             answer = await self._once(method, url, body, token, timeout_s)
@@ -191,16 +214,13 @@ class Homeserver:
                     continue
             elif answer and answer.status not in _TRY_AGAIN and answer.is_refusal:
                 raise MatrixError(answer.status, answer.errcode, answer.detail)
-            elif not safe and not (answer and answer.status == HTTPStatus.TOO_MANY_REQUESTS):
-                raise Unreachable(_what(method, path, answer))
-            pause_s = _pause_before(attempt, answer)
-            held_back = answer is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS
-            if (
-                self._patience_s is not None
-                and not held_back  # how long that lasts is for the server to say
-                and time.monotonic() + pause_s > started + self._patience_s
-            ):
-                raise Unreachable(_what(method, path, answer))
+            limited, asked_s = (answer.is_limited, answer.again_in_s) if answer else (False, None)
+            pause_s = backoff_s(attempt, asked_s)
+            impatient = patience_s is not None and now() + pause_s > started + patience_s
+            if impatient and limited:
+                raise HeldBack(_what(method, path, answer), asked_s)
+            if impatient or not (safe or limited):
+                raise Unreachable(_what(method, path, answer), asked_s)
             log.warning("%s; trying again in %.0f s", _what(method, path, answer), pause_s)
             await self._pause(pause_s)
         raise AssertionError  # count() does not end
@@ -253,11 +273,19 @@ def _read(status: int, raw: bytes, retry_after: str | None) -> _Answer | None:
     """What came back; None for a success that is no JSON, which is some other server's doing."""
     try:
         body = json.loads(raw)
+    except RecursionError:
+        body = {}  # it nests deeper than any parser goes, and would do so again: there is nothing of use in it
     except ValueError:
         if status < HTTPStatus.MULTIPLE_CHOICES:
             return None
         body = {}
-    return _Answer(status, body, _seconds(retry_after, body))
+    return _Answer(status, body, _again_in_s(retry_after, body))
+
+
+def _again_in_s(retry_after: str | None, body: Any) -> float | None:  # noqa: ANN401 (JSON)
+    """How long we are told to wait, within bounds; None if nothing of use is said."""
+    seconds = _seconds(retry_after, body)
+    return min(seconds, LONGEST_OBEYED_S) if seconds is not None and seconds > 0 else None
 
 
 def _seconds(retry_after: str | None, body: Any) -> float | None:  # noqa: ANN401 (JSON)
@@ -275,12 +303,17 @@ def _seconds(retry_after: str | None, body: Any) -> float | None:  # noqa: ANN40
     return milliseconds / 1000 if isinstance(milliseconds, int | float) else None
 
 
-def _pause_before(attempt: int, answer: _Answer | None) -> float:
-    """Seconds until the next attempt: what the server asks for, else doubling with jitter, within bounds."""
-    if answer and answer.retry_after_s is not None and answer.retry_after_s > 0:
-        return min(answer.retry_after_s, LONGEST_OBEYED_S)
+def backoff_s(attempt: int, asked_s: float | None = None) -> float:
+    """Seconds until the next attempt: what the server asked for, else doubling with jitter, within bounds."""
+    if asked_s is not None:
+        return asked_s
     doubling = FIRST_PAUSE_S * 2.0 ** min(attempt, 10)
     return min(LONGEST_PAUSE_S, doubling * random.uniform(1.0, 1.5))  # noqa: S311 (jitter is no secret)
+
+
+def backoff_after_s(fault: Exception, attempt: int) -> float:
+    """The same, for whoever tries again what ended with this fault."""
+    return backoff_s(attempt, fault.again_in_s if isinstance(fault, Unreachable) else None)
 
 
 def _what(method: str, path: str, answer: _Answer | None) -> str:

@@ -22,6 +22,10 @@ class ChangedIdentity(Exception):
         self.user_id = user_id
 
 
+class ServerAway(Unreachable):
+    """Our homeserver answers; the server of the user who was asked about does not."""
+
+
 class Pins(Protocol):
     """Where the first master key of each user is kept."""
 
@@ -56,7 +60,7 @@ class Identities:
 
         Raises:
             ChangedIdentity: the master key is not the pinned one.
-            Unreachable: the user's own server did not answer.
+            ServerAway: the user's own server did not answer.
         """
         if not fresh and user_id in self._known:
             return self._known[user_id]
@@ -94,7 +98,7 @@ class Identities:
         answer = await self._http.request("POST", "/_matrix/client/v3/keys/query", body=body)
         identity = read_identity(answer, user_id)
         if identity is None and answer.get("failures"):
-            raise Unreachable("keys/query")
+            raise ServerAway("keys/query")
         pinned = await self._pins.get(user_id)
         if identity and pinned is None:
             await self._pins.pin(user_id, identity.master)

@@ -7,13 +7,13 @@ from typing import Any, Final, Protocol, cast
 
 from vodozemac import Curve25519PublicKey
 
-from bot.http import Homeserver, MatrixError
+from bot.http import Homeserver, MatrixError, Unreachable
 from bot.olm import MEGOLM, OLM, GuardedOlm
 
 log = logging.getLogger(__name__)
 
 ONE_TIME: Final = "signed_curve25519"
-_REFUSED_PAUSE_S: Final = 60.0
+_PAUSE_S: Final = 60.0
 
 
 class _Fallback(Protocol):
@@ -78,10 +78,13 @@ class PublishedKeys:
             body["device_keys"] = self.device_keys()
         try:
             answer = await http.request("POST", "/_matrix/client/v3/keys/upload", body=body)
+        except Unreachable:
+            self._not_before = time.monotonic() + _PAUSE_S
+            raise
         except MatrixError as error:
             # So it goes when an old store was put back: what still works goes on; `wenk init` makes a new device.
             log.error("the server refuses our keys (%s): was an old crypto store put back?", error)  # noqa: TRY400
-            self._not_before = time.monotonic() + _REFUSED_PAUSE_S
+            self._not_before = time.monotonic() + _PAUSE_S
             return
         account.mark_keys_as_published()
         account.shared = True

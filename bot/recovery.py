@@ -6,9 +6,10 @@ Everything here may be done again: a crash in the middle is repaired by the next
 import asyncio
 import logging
 from datetime import UTC, datetime
+from itertools import count
 
 from bot.emptying import redact
-from bot.http import Homeserver, LoggedOut, MatrixError
+from bot.http import Homeserver, LoggedOut, MatrixError, backoff_after_s
 from bot.live import look
 from bot.metrics import Metrics
 from bot.rooms import Reconciler
@@ -19,8 +20,6 @@ from handlers.restored import announce
 from storage.database import Storage
 
 log = logging.getLogger(__name__)
-
-_AGAIN_S = 10.0
 
 
 class Recovery:
@@ -43,14 +42,15 @@ class Recovery:
         if origin is None:
             return
         self._metrics.raise_alarm("restoring")
-        done = False
-        while not done:
-            done = await self._try(datetime.fromtimestamp(origin.made_at / 1000, UTC))
-            await asyncio.sleep(0 if done else _AGAIN_S)
+        for attempt in count():
+            fault = await self._try(datetime.fromtimestamp(origin.made_at / 1000, UTC))
+            if fault is None:
+                break
+            await asyncio.sleep(backoff_after_s(fault, attempt))
         log.info("the restored database and the server agree")
         self._metrics.raise_alarm("restoring", on=False)
 
-    async def _try(self, backed_up_at: datetime) -> bool:
+    async def _try(self, backed_up_at: datetime) -> Exception | None:
         try:
             answer = await self._http.request("GET", "/_matrix/client/v3/joined_rooms")
             await self._settle_rooms(frozenset(answer["joined_rooms"]))
@@ -63,8 +63,8 @@ class Recovery:
         except Exception as fault:  # noqa: BLE001 (reported; nothing is said until it could be done)
             log.error("after the restore: %s", describe(fault))  # noqa: TRY400 (no text: it could hold what it must not)
             self._metrics.faults.labels(part="recovery").inc()
-            return False
-        return True
+            return fault
+        return None
 
     async def _settle_rooms(self, joined: frozenset[str]) -> None:
         """What was made since is emptied and left; what we left since is made anew, as long as it is wanted."""

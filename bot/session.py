@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from bot.crypto import Machine, RoomKey
-from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, quote
+from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, backoff_after_s, quote
 from bot.identities import Identities
 from bot.login import Account
 from bot.metrics import Metrics
@@ -28,7 +28,6 @@ from storage.unit import UnitOfWork
 
 log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE_S = 60.0
 _DECLINED_WITHIN_S = 20.0
 _AFTER_YOU_S = 0.25
 
@@ -55,6 +54,8 @@ class Session:
         self._again = asyncio.Event()
         self._declining: set[asyncio.Task[None]] = set()
         self.after_batch: Callable[[], None] = lambda: None
+        self.server_is_silent: Callable[[], None] = lambda: None
+        self.server_answers: Callable[[], None] = lambda: None
         self.heard: Callable[[Iterable[str]], None] = lambda _rooms: None
         self.moved: Callable[[str], None] = lambda _matrix_id: None
         self.wake_reception: Callable[[str], None] = lambda _matrix_id: None
@@ -63,7 +64,8 @@ class Session:
     async def run(self) -> None:
         """Until cancelled; raises LoggedOut when the server wants us no more, StoreFailed when keys cannot be kept.
 
-        Whatever else goes wrong: the token has not moved, so the same batch is asked for again.
+        Whatever else goes wrong: the token has not moved, so the same batch is asked for again. While the server is
+        silent the long poll asks for all, ever more seldom: `server_is_silent` and `server_answers` tell the others.
         """
         faults = 0
         while True:
@@ -72,8 +74,11 @@ class Session:
             except (LoggedOut, StoreFailed):
                 raise
             except Exception as fault:  # noqa: BLE001 (reported, and nothing is lost)
-                pause = min(2.0**faults, _LONGEST_PAUSE_S)
-                faults = 0 if self._took_one else faults + 1
+                if isinstance(fault, Unreachable):
+                    self.server_is_silent()
+                faults = 0 if self._took_one else faults
+                pause = backoff_after_s(fault, faults)
+                faults += 1
                 log.warning("session: %s, again in %.0f s", describe(fault), pause)
                 self._metrics.faults.labels(part="session").inc()
                 self._again.clear()
@@ -91,6 +96,7 @@ class Session:
             await self._take(batch)
             self._took_one = True
             self.heard_until = batch.asked
+            self.server_answers()
             self.first_sync.set()
             self.after_batch()
 
@@ -171,6 +177,8 @@ class Session:
     async def _now_readable(self, uow: UnitOfWork, keys: tuple[RoomKey, ...], position: int, rooms: set[str]) -> int:
         """Keys came: what waited for them is handled now, after all that was said meanwhile."""
         for waiting in await uow.inbox.waiting_for([key.session_id for key in keys]):
+            if waiting.said is None:
+                continue  # it does not open: its sender is asked to repeat it, as if the key had not come
             event = read_event(self._machine, self._own_user, waiting.matrix_room, waiting.said.raw or {})
             if event is None or event.session_id is not None:
                 continue

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from bot.crypto import Machine, RoomKey
-from bot.http import Homeserver, MatrixError, quote
+from bot.http import Homeserver, MatrixError, Unreachable, quote
 from bot.timeline import TimelineEvent, read_event
 from storage.inbox import StoreMark
 
@@ -116,7 +116,11 @@ async def batches(
         machine.room_keys_are_stored(batch.room_keys)
         for room_id in _left(own_user, batch):
             machine.forget_room(room_id)
-        await machine.maintain(http)
+        try:
+            await machine.maintain(http)
+        except Unreachable as fault:
+            # It stays due; what people say is not left lying for that.
+            log.warning("the keys could not be seen to: %s", fault)
         token, wait_ms, unconfirmed = news.token, timeout_ms, ()
 
 

@@ -30,9 +30,9 @@ class Trust:
             if matrix_id in self._desks:
                 self._lookout.begin(matrix_id)
 
-    async def prove(self, received: Received, room: Room) -> Proof:
+    async def prove(self, received: Received, said: Said, room: Room) -> Proof:
         """What is known of the sender; raises when the server cannot be asked (then it is asked again later)."""
-        if received.said.kind == "plain":
+        if said.kind == "plain":
             return Proof.UNENCRYPTED
         if received.sender not in room.wanted:
             return Proof.STRANGER
@@ -43,7 +43,7 @@ class Trust:
             return Proof.UNENCRYPTED
         if live.present - room.wanted:
             return Proof.OVERHEARD
-        return await self._prove_device(received.sender, received.said)
+        return await self._prove_device(received.sender, said)
 
     async def look(self, matrix_id: str) -> LiveRoom:
         """The room as it was at some moment after the last word in it came in."""

@@ -9,9 +9,10 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
+from bot.http import HeldBack, backoff_after_s
+
 log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE_S = 60.0
 STOP_WITHIN_S = 10.0
 """How long steps in hand may take once the process is to stop."""
 
@@ -22,8 +23,10 @@ Step = Callable[[str], Awaitable[float | None]]
 class Workers:
     """One task per key that has work, at most `side_by_side` steps at a time.
 
-    A step that raises is tried again, after 1, 2, 4 ... 60 seconds or when woken; `on_fault` hears of it. An exception
-    of a class in `fatal` ends the whole: it is what `failed` raises.
+    A step that raises is tried again, after 1, 2, 4 ... 60 seconds or when woken; `on_fault` hears of it. What fails
+    again and again has a few slots of its own: however much of that there is, all else goes on. What the server holds
+    back comes back when it was told to and not before, and has no slot meanwhile. An exception of a class in `fatal`
+    ends the whole: it is what `failed` raises.
     """
 
     def __init__(
@@ -38,11 +41,14 @@ class Workers:
         self._name = name
         self._step = step
         self._slots = asyncio.Semaphore(side_by_side)
+        self._slots_in_trouble = asyncio.Semaphore(max(1, side_by_side // 4))
         self._fatal = fatal
         self._on_fault = on_fault
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._woken: dict[str, asyncio.Event] = {}
-        self._stopping = False
+        self._stop = asyncio.Event()
+        self._going_on = asyncio.Event()
+        self._going_on.set()
         self._in_hand = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -61,7 +67,7 @@ class Workers:
 
     def wake(self, key: str) -> None:
         """There may be something to do for this key."""
-        if self._stopping:
+        if self._stop.is_set():
             return
         if key in self._tasks:
             self._woken[key].set()
@@ -69,9 +75,21 @@ class Workers:
             self._woken[key] = asyncio.Event()
             self._tasks[key] = asyncio.create_task(self._serve(key), name=f"{self._name}")
 
+    def hold(self) -> None:
+        """Begin no steps for now: the server does not answer, and one who asks it again is enough."""
+        self._going_on.clear()
+
+    def go_on(self) -> None:
+        """Begin again, with all that waited for that."""
+        if not self._going_on.is_set():
+            self._going_on.set()
+            for woken in self._woken.values():
+                woken.set()
+
     async def stop(self) -> None:
         """Finish the steps in hand, begin no others; what waits for a silent server stays in the database."""
-        self._stopping = True
+        self._stop.set()
+        self._going_on.set()
         for woken in self._woken.values():
             woken.set()
         tasks = list(self._tasks.values())
@@ -85,44 +103,56 @@ class Workers:
 
     async def _serve(self, key: str) -> None:
         woken = self._woken[key]
-        faults = 0
+        faults, slots = 0, self._slots
         try:
-            while not self._stopping:
+            while True:
+                await self._going_on.wait()
+                if self._stop.is_set():
+                    return
                 woken.clear()
-                self._in_hand += 1
-                self._idle.clear()
+                waits_for = woken
                 try:
-                    async with self._slots:
-                        pause = await self._step(key)
-                    faults = 0
+                    pause = await self._take_step(key, slots)
+                    faults, slots = 0, self._slots
                 except self._fatal as fault:
                     if not self.failed.done():
                         self.failed.set_exception(fault)
                     return
                 except Exception as fault:  # noqa: BLE001 (whatever it is: reported, kept, tried again)
-                    pause = min(2.0**faults, _LONGEST_PAUSE_S)
+                    pause = backoff_after_s(fault, faults)
                     faults += 1
+                    if isinstance(fault, HeldBack):
+                        waits_for = self._stop
+                    else:
+                        slots = self._slots_in_trouble
+                        self._on_fault(self._name)
                     log.warning("%s: %s, again in %.0f s", self._name, describe(fault), pause)
-                    self._on_fault(self._name)
-                finally:
-                    self._in_hand -= 1
-                    self._last_end = time.monotonic()
-                    if not self._in_hand:
-                        self._idle.set()
                 if pause is None and not woken.is_set():
                     return
                 if pause:
-                    await until_woken(woken, pause)
+                    await until_woken(waits_for, pause)
         finally:
             del self._tasks[key]
             del self._woken[key]
 
+    async def _take_step(self, key: str, slots: asyncio.Semaphore) -> float | None:
+        self._in_hand += 1
+        self._idle.clear()
+        try:
+            async with slots:
+                return await self._step(key)
+        finally:
+            self._in_hand -= 1
+            self._last_end = time.monotonic()
+            if not self._in_hand:
+                self._idle.set()
 
-async def until_woken(woken: asyncio.Event, seconds: float) -> None:
-    """Until it is set, but no longer than so many seconds."""
+
+async def until_woken(event: asyncio.Event, seconds: float) -> None:
+    """Until it is set, and no longer than that."""
     try:
         async with asyncio.timeout(seconds):
-            await woken.wait()
+            await event.wait()
     except TimeoutError:
         pass
 

@@ -13,6 +13,9 @@ from storage.rooms import Room
 WARNING_REACTION = "⚠️ bevestig dit apparaat · verify this device"
 """Cleartext, on the welcome card: the only thing that an unsigned device can read besides the topic."""
 
+UNANSWERED = frozenset({"notice", "reaction"})
+"""Bots speak in notices: who answers them never stops. A reaction asks for nothing."""
+
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
@@ -33,19 +36,27 @@ async def receive(office: Office, room: Room, message: Message) -> None:
 
 async def cannot_handle(office: Office, room: Room, message: Message) -> None:
     """It went wrong again and again: say so, report it, and go on with the next."""
-    await _answer_undone(office, room, message, error("unavailable"))
+    await _put_aside(office, room, message, error("unavailable"))
     await office.alarm("handler_failed", line("alarm.handler_failed"))
+
+
+async def cannot_open(office: Office, room: Room, message: Message) -> None:
+    """What came in was sealed under another master key: say so, report it (once a day), and go on with the next."""
+    await _put_aside(office, room, message, error("unavailable"))
+    if await office.uow.tasks.claim_today("alarm unopenable"):
+        await office.alarm("unopenable", line("alarm.unopenable"))
 
 
 async def put_off(office: Office, room: Room, message: Message) -> None:
     """The clock is not to be trusted, and whatever is done is done on a day: say at once that nothing was."""
-    await _answer_undone(office, room, message, error("unavailable", line("error.clock")))
+    await _put_aside(office, room, message, error("unavailable", line("error.clock")))
 
 
-async def _answer_undone(office: Office, room: Room, message: Message, answer: Card) -> None:
+async def _put_aside(office: Office, room: Room, message: Message, answer: Card) -> None:
     person = await office.uow.people.get(message.sender)
-    if person is not None:
-        if message.kind not in {"reaction", "notice"}:
+    is_heard = message.sender == room.owner if room.purpose == "desk" else message.sender in room.wanted
+    if person is not None and is_heard:
+        if message.kind not in UNANSWERED:
             await Talk(office, person, message, room.id).answer(answer)
         await office.uow.outbox.redact(room.id, message.event_id)
     await office.uow.inbox.done(message.event_id)
@@ -58,7 +69,7 @@ async def _at_desk(office: Office, room: Room, message: Message) -> None:
     talk = Talk(office, person, message, room.id)
     if message.kind == "reaction":
         await react(talk)
-    elif message.kind != "notice":
+    elif message.kind not in UNANSWERED:
         await _refuse_or_converse(talk)
     await office.uow.outbox.redact(room.id, message.event_id)
 

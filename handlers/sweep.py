@@ -13,7 +13,7 @@ from handlers.cards import card
 from handlers.introductions import close
 from handlers.life import catch_up
 from handlers.office import Message, Office, Proof
-from handlers.reception import receive
+from handlers.reception import cannot_open, receive
 from handlers.words import line
 from storage.database import Storage
 from storage.inbox import Received
@@ -136,7 +136,7 @@ async def lost_keys(office: Office, _limit: int) -> int:
             event_id=received.event_id, position=received.position, sender=received.sender,
             kind="undecryptable", body="", proof=Proof.PROVEN,
         )  # fmt: skip
-        await receive(office, room, message)
+        await (receive if received.said else cannot_open)(office, room, message)
     return len(waiting)
 
 

@@ -5,6 +5,7 @@ soon as it was handled; the event id stays.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from storage.schema import inbox, progress
 from storage.session import REGION, Repository
+from storage.vault import Unsealable
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,14 +39,17 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One event in the inbox; `position` orders it among all others and among the bot's own cards."""
+    """One event in the inbox; `position` orders it among all others and among the bot's own cards.
+
+    `said` is None if the row does not open: another master key sealed it, or it was damaged.
+    """
 
     position: int
     event_id: str
     matrix_room: str
     sender: str
     received_at: int
-    said: Said
+    said: Said | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,9 @@ class Inbox(Repository):
         return self._s.vault.seal_mail(msgspec.msgpack.encode(said), f"inbox {event_id}")
 
     def _received(self, row: Row[Any]) -> Received:
-        said = msgspec.msgpack.decode(self._s.vault.open_mail(row.sealed, f"inbox {row.event_id}"), type=Said)
+        said: Said | None = None
+        with suppress(Unsealable, msgspec.MsgspecError):
+            said = msgspec.msgpack.decode(self._s.vault.open_mail(row.sealed, f"inbox {row.event_id}"), type=Said)
         return Received(
             position=row.position,
             event_id=row.event_id,

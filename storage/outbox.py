@@ -4,6 +4,7 @@ The row's id is the Matrix transaction id and, in a card, its `wenk.id`. The con
 """
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, sele
 
 from storage.schema import outbox
 from storage.session import REGION, Repository
+from storage.vault import Unsealable
 
 _ALL = 1_000_000
 LOOKED_UP_LATER = frozenset({"welcome", "match.introduction"})
@@ -20,7 +22,10 @@ LOOKED_UP_LATER = frozenset({"welcome", "match.introduction"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One thing to send: a card (`content`); or a redaction, a reaction (`content["key"]`) or a pin of `target`."""
+    """One thing to send: a card (`content`); or a redaction, a reaction (`content["key"]`) or a pin of `target`.
+
+    The content is None of what has none, and where the row does not open: another master key sealed it.
+    """
 
     id: str
     room_id: str
@@ -245,11 +250,12 @@ class Outbox(Repository):
         return self._s.vault.seal_mail(msgspec.msgpack.encode(content), f"outbox {identity}")
 
     def _letter(self, row: Row[Any]) -> Letter:
-        content = None
+        content: dict[str, Any] | None = None
         if row.sealed is not None:
-            content = msgspec.msgpack.decode(
-                self._s.vault.open_mail(row.sealed, f"outbox {row.id}"), type=dict[str, Any]
-            )
+            with suppress(Unsealable, msgspec.MsgspecError):
+                content = msgspec.msgpack.decode(
+                    self._s.vault.open_mail(row.sealed, f"outbox {row.id}"), type=dict[str, Any]
+                )
         return Letter(
             id=row.id,
             room_id=row.room_id,

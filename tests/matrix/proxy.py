@@ -1,9 +1,10 @@
 """What may stand between the bot and its homeserver: it loses answers, refuses, keeps waiting, and counts."""
 
 import asyncio
+import json
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -111,11 +112,12 @@ async def standing_before(upstream: str) -> AsyncIterator[Proxy]:
             await runner.cleanup()
 
 
-def refuse(status: int, errcode: str = "") -> Act:
+def refuse(status: int, errcode: str = "", headers: Mapping[str, str] | None = None, **more: object) -> Act:
     """Refuse, without asking the homeserver."""
+    body = ({"errcode": errcode} if errcode else {}) | more
 
     async def act(_request: web.Request, _forward: Forward) -> web.StreamResponse:
-        return web.json_response({"errcode": errcode} if errcode else {}, status=status)
+        return web.json_response(body, status=status, headers=headers)
 
     return act
 
@@ -158,5 +160,38 @@ def hold(until: asyncio.Event) -> Act:
     async def act(_request: web.Request, forward: Forward) -> web.StreamResponse:
         await until.wait()
         return await forward()
+
+    return act
+
+
+def away(user_id: str, inviting: Act) -> Act:
+    """The server of this user cannot be reached: their keys are not to be had, and they are not invited."""
+
+    async def act(request: web.Request, forward: Forward) -> web.StreamResponse:
+        asked = await request.json()
+        if request.path.endswith("/invite"):
+            return await (inviting(request, forward) if asked["user_id"] == user_id else forward())
+        of_whom = asked["device_keys" if "device_keys" in asked else "one_time_keys"]
+        if of_whom.pop(user_id, None) is None:
+            return await forward()
+        answer = json.loads((await forward(json.dumps(asked).encode())).text or "")
+        return web.json_response(answer | {"failures": {user_id.partition(":")[2]: {"status": 503}}})
+
+    return act
+
+
+def put_off(until: asyncio.Event) -> Act:
+    """Say that it is done, and have it done only then."""
+    doing: set[asyncio.Task[object]] = set()
+
+    async def act(_request: web.Request, forward: Forward) -> web.StreamResponse:
+        async def later() -> None:
+            await until.wait()
+            await forward()
+
+        task = asyncio.create_task(later(), name="put off")
+        doing.add(task)
+        task.add_done_callback(doing.discard)
+        return web.json_response({})
 
     return act

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.http import LONGEST_OBEYED_S, LONGEST_PAUSE_S, Homeserver, LoggedOut, MatrixError, Unreachable, quote
+from bot.http import LONGEST_OBEYED_S, LONGEST_PAUSE_S, HeldBack, Homeserver, LoggedOut, MatrixError, Unreachable, quote
 
 Answer = Callable[[web.Request], web.StreamResponse]
 PATH = "/_matrix/client/v3/rooms/%21secret%3Ax/send"
@@ -93,6 +93,15 @@ async def test_a_list_is_an_answer_too(scripted: Scripted, http: Homeserver) -> 
     assert await http.request("GET", PATH) == []
 
 
+async def test_an_answer_that_nests_deeper_than_a_parser_goes_is_not_asked_for_again(
+    scripted: Scripted, http: Homeserver
+) -> None:
+    """What a stranger published as a key comes with an answer, and takes a further key with each repetition."""
+    scripted.answers = [lambda _request: web.Response(text='{"one_time_keys":' * 100_000 + "{}" + "}" * 100_000)]
+    assert await http.request("POST", PATH) == {}
+    assert len(scripted.seen) == 1
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -172,6 +181,28 @@ async def test_what_may_happen_only_once_is_not_repeated(scripted: Scripted, htt
 async def test_what_may_happen_only_once_is_repeated_after_a_limit(scripted: Scripted, http: Homeserver) -> None:
     scripted.answers = [says(429, {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 5}), says(body={"room_id": "!1"})]
     assert await http.request("POST", PATH, body={}, safe=False) == {"room_id": "!1"}
+
+
+@pytest.mark.parametrize("safe", [True, False])
+@pytest.mark.parametrize(
+    ("headers", "body", "told_s"),
+    [({"Retry-After": "7"}, {}, 7), ({}, {"retry_after_ms": 2500}, 2.5), ({}, {}, None)],
+    ids=["header", "milliseconds", "no word"],
+)
+async def test_who_has_no_patience_is_told_when_to_come_back(
+    scripted: Scripted, headers: dict[str, str], body: dict[str, Any], told_s: float | None, *, safe: bool
+) -> None:
+    """So that nobody holds up others meanwhile."""
+    http = Homeserver(scripted.url, "token", patience_s=0, pause=scripted.pause)
+    scripted.answers = [says(429, body, headers), says(503, body, headers), says()]
+    with pytest.raises(HeldBack) as held_back:
+        await http.request("POST", PATH, body={}, safe=safe)
+    with pytest.raises(Unreachable) as unreachable:
+        await http.request("POST", PATH, body={}, safe=safe)
+    assert not isinstance(unreachable.value, HeldBack), "it may have been carried out"
+    assert (held_back.value.again_in_s, unreachable.value.again_in_s) == (told_s, told_s)
+    assert scripted.pauses == []
+    await http.close()
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 413])

@@ -160,6 +160,30 @@ async def test_a_message_for_an_unknown_one_time_key_stops_nothing(town: Town, b
     assert bot.machine.decrypt({"content": content}, ROOM).content == {"body": "hallo"}
 
 
+async def test_a_message_that_nests_deeper_than_a_parser_goes_stops_nothing(town: Town, bot: Bare) -> None:
+    """The server cannot see it: it is one string there."""
+    anna, own = await town.person("anna"), bot.machine.device
+    (taken,) = await take(bot.http, bot, 1)
+    account = vodozemac.Account()
+    session = account.create_outbound_session(
+        vodozemac.Curve25519PublicKey.from_base64(own.curve25519),
+        vodozemac.Curve25519PublicKey.from_base64(next(iter(taken.values()))["key"]),
+    )
+    kind, ciphertext = session.encrypt(b"[" * 20_000 + b"]" * 20_000).to_parts()
+    nested = {
+        "algorithm": OLM,
+        "sender_key": account.curve25519_key.to_base64(),
+        "ciphertext": {own.curve25519: {"type": kind, "body": encode_base64(ciphertext)}},
+    }
+    body = {"messages": {own.user_id: {own.device_id: nested}}}
+    await anna.http.request("PUT", "/_matrix/client/v3/sendToDevice/m.room.encrypted/1", body=body)
+    content = await to(anna, bot.machine)
+    before = bot.token
+    assert (await bot.sync()).room_keys == (RoomKey(ROOM, content["session_id"]),)
+    assert bot.token != before
+    assert (await bot.sync()).room_keys == ()
+
+
 @pytest.mark.parametrize(
     "content",
     [

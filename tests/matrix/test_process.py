@@ -90,8 +90,10 @@ async def test_who_is_logged_out_says_so_and_init_makes_a_new_device_with_the_ke
 ) -> None:
     (keys, session), identity = _kept(play), await play.identity()
     devices = f"/_synapse/admin/v2/users/{quote(play.bot)}/devices"
+    said = [await play.anna.who.say(play.anna.desk, "help") for _ in range(10)]
+    await play.anna.hear("help", re=said[0])
     await admin.http.request("DELETE", f"{devices}/{quote(session['device_id'])}")
-    await play.anna.who.say(play.anna.desk, "help")
+    said.append(await play.anna.who.say(play.anna.desk, "help"))
     async with asyncio.timeout(60):
         assert await play.stage.wait() == 78
     assert "wenk init" in play.stage.log_path.read_text().splitlines()[-1]
@@ -106,3 +108,9 @@ async def test_who_is_logged_out_says_so_and_init_makes_a_new_device_with_the_ke
     await play.stage.start()
     answer = await play.anna.ask("help")
     assert (answer.wenk["kind"], answer.verified) == ("help", True)
+    # What was in hand is finished; what the new device cannot read is asked for again. Each is answered once.
+    await play.drained()
+    answers = [card.wenk for card in play.anna.who.cards if card.wenk.get("re") in said]
+    assert sorted(card["re"] for card in answers) == sorted(said)
+    assert {card.get("code", "help") for card in answers} <= {"help", "unavailable"}
+    assert answers[-1]["code"] == "unavailable"

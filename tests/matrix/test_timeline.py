@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bot.crypto import Machine, Undecryptable
 from bot.demo.person import Person
 from bot.demo.synapse import LocalSynapse
+from bot.olm import MEGOLM
 from bot.timeline import TimelineEvent, read_event
 from tests.matrix.people import Town, meet
 
@@ -182,6 +183,21 @@ async def test_a_repetition_is_refused_also_after_a_restart(town: Town, desk: De
     assert again.decrypt(raw, desk.room).content["body"] == "!signaal"
     with pytest.raises(Undecryptable):
         again.decrypt(repeated, desk.room)
+
+
+async def test_a_message_that_nests_deeper_than_a_parser_goes_can_never_be_read(desk: Desk) -> None:
+    """The server cannot see it: it is one string there."""
+    await desk.read(await desk.anna.say(desk.room, "!help"))
+    session: Any = desk.anna.machine._olm.outbound_group_sessions[desk.room]
+    content = {
+        "algorithm": MEGOLM,
+        "session_id": session.id,
+        "ciphertext": session.encrypt("[" * 20_000 + "]" * 20_000),
+    }
+    event_id = await desk.anna.send(desk.room, content, kind="m.room.encrypted", encrypted=False)
+    event = read_event(desk.bot.machine, desk.bot.user_id, desk.room, await desk.raw(event_id))
+    assert event
+    assert (event.kind, event.session_id) == ("undecryptable", None), "no key is waited for"
 
 
 async def test_a_message_belongs_to_its_room(desk: Desk) -> None:

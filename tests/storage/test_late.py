@@ -21,6 +21,7 @@ async def test_a_ja_whose_key_came_late_does_not_confirm_what_was_asked_since(ho
         await uow.inbox.readable("$late", 10_000, Said(kind="text", body="ja", stood_at=5))
         received, _more = await uow.inbox.next("!desk")
         assert received is not None
+        assert received.said is not None
         assert (received.position, received.said.stood_at) == (10_000, 5)
         said = Message(event_id="$late", position=5, sender=FATIMA, kind="text", body="ja", proof=Proof.PROVEN)
         await receive(Office(uow, house.region), desk, said)

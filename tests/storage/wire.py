@@ -203,7 +203,7 @@ class Wire:
         async with self.storage.reading() as uow:
             received, _more = await uow.inbox.next(matrix_room)
             room = await uow.rooms.by_matrix_id(matrix_room)
-        if received is None or room is None:
+        if received is None or received.said is None or room is None:
             return False
         message = Message(
             event_id=received.event_id, position=received.position, sender=received.sender, kind=received.said.kind,

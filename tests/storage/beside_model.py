@@ -1,0 +1,160 @@
+"""Handlers and storage on `Wire`, beside `Model`: what has to be so after each step, and in the end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, ExitStack
+from datetime import date
+from typing import Any, TypeVar
+
+from hypothesis.stateful import RuleBasedStateMachine, invariant
+from sqlalchemy import select
+
+from storage.schema import disclosure, pair, signal, tag
+from tests.storage.model import Heard, Model
+from tests.storage.wire import Killed, Machine, Wire
+
+T = TypeVar("T")
+
+
+def heard_as(user_id: str, card: Machine) -> Heard:
+    """An unprompted card, as the model has it."""
+    kind = card["kind"]
+    match kind:
+        case "match.notice":
+            return user_id, kind, card["signal"], frozenset(who["user_id"] for who in card["participants"])
+        case "match.earlier":
+            until = {(who["user_id"], date.fromisoformat(who["until"])) for who in card["participants"]}
+            return user_id, kind, card["signal"], frozenset(until)
+        case "signal.expired" | "signal.erased":
+            return user_id, kind, card["ref"]
+        case "alarm":
+            return user_id, kind, card["code"], card["user_id"]
+        case "audit.head":
+            return user_id, kind
+        case _:
+            return user_id, kind, card["user_id"]
+
+
+class BesideModel(RuleBasedStateMachine):
+    """Whoever adds rules sets `wire` and `model` first; a step goes through `ask` or `survive`."""
+
+    wire: Wire
+    model: Model
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.loop = self.stack.enter_context(asyncio.Runner())
+        self.held = AsyncExitStack()
+        self.asked: list[tuple[str, str | None]] = []
+        """What was said, and what the answer has to be."""
+        self.swept = False
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "wire"):
+                self.wire.sends = True
+                self.survive(self.wire.sweep)
+                self.swept = True
+                self.survive(self.wire.work)
+                self.all_that_was_said_is_right()
+        finally:
+            self.run(self.held.aclose())
+            self.stack.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(work)
+
+    def survive(self, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Have it done, however often the process dies; what is due goes first when it comes back."""
+        while True:
+            try:
+                self.run(work())
+            except Killed:
+                self.run(self.wire.restart())
+                self.run(self.wire.sweep())
+                self.swept = True
+                self.run(self.audit_verifies())
+            else:
+                return
+
+    def ask(self, who: str, text: str, expected: str | None = None) -> Machine | None:
+        """Say something; the one answer, if answers get through."""
+        said = self.run(self.wire.says(who, text))
+        self.asked.append((said, expected))
+        self.survive(self.wire.work)
+        if not self.wire.sends:
+            return None
+        (answer,) = self.wire.answers(said)
+        return answer
+
+    def catch_up(self) -> None:
+        """If the process died meanwhile, what was due was done when it came back."""
+        if self.swept:
+            self.swept = False
+            self.model.swept()
+
+    # What must be so.
+
+    @invariant()
+    def the_state_is_right(self) -> None:
+        self.catch_up()
+        self.run(self._look())
+
+    @invariant()
+    def what_was_heard_is_right(self) -> None:
+        if not self.wire.sends:
+            return
+        heard = Counter(
+            heard_as(room.owner, card)
+            for room, card in self.wire.cards
+            if room.owner is not None and "re" not in card and card["kind"] not in {"welcome", "match.closed"}
+        )
+        assert not self.model.too_much(heard)
+        assert not self.model.missed(heard)
+
+    async def _look(self) -> None:
+        model = self.model
+        async with self.wire.storage._engine.connect() as connection:
+            rows = (await connection.execute(select(signal.c.id, signal.c.ref, signal.c.state))).all()
+            refs = {row.id: row.ref for row in rows}
+            told = (await connection.execute(select(disclosure.c.signal_id, disclosure.c.told))).all()
+            pairs = (await connection.execute(select(pair.c.low, pair.c.high))).all()
+            tags = (await connection.execute(select(tag.c.signal_id))).all()
+        by_right = {ref: known.state(model.day) for ref, known in model.signals.items()}
+        assert {ref for ref, state in by_right.items() if state != "erased"} <= set(refs.values()) <= set(by_right)
+        # Never early; late, where nobody looked since.
+        for found in rows:
+            assert found.state in {"active", by_right[found.ref]} or by_right[found.ref] == "erased", found.state
+        # Of who is erased there is nothing.
+        assert {row.signal_id for row in tags} | {row.signal_id for row in told} <= set(refs)
+        assert {number for row in pairs for number in row} <= set(refs)
+        access: dict[str, set[str]] = {ref: set() for ref in refs.values()}
+        for row in told:
+            access[refs[row.signal_id]].add(row.told)
+        assert access == {ref: model.told[ref] for ref in access}
+
+    def all_that_was_said_is_right(self) -> None:
+        """Each was answered once, as it should be; who is in which room; and the audit log verifies."""
+        self.the_state_is_right()
+        self.what_was_heard_is_right()
+        for said, expected in self.asked:
+            (answer,) = self.wire.answers(said)
+            assert expected in {None, answer["kind"], answer.get("code")}, answer
+        for room, card in self.wire.cards:
+            if room.introduction_id is not None and "participants" in card:
+                shown = {who["user_id"] for who in card["participants"]}
+                assert any(shown <= circle for circle in self.model.circles)
+        self.run(self.audit_verifies())
+        assert self.run(self._together()) == self.model.together()
+
+    async def _together(self) -> list[list[str]]:
+        async with self.wire.storage.reading() as uow:
+            made = [await uow.rooms.get(room_id) for room_id in await uow.rooms.made()]
+        rooms = [sorted(room.wanted) for room in made if room is not None and room.purpose == "introduction"]
+        return sorted(wanted for wanted in rooms if len(wanted) > 1)
+
+    async def audit_verifies(self) -> None:
+        async with self.wire.storage.reading() as uow:
+            await uow.audit.verify()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from bot.crosssigning import Identity, read_identity
 from bot.crypto import Machine
 from bot.http import Homeserver, Unreachable
+from storage.database import Storage
 
 
 class ChangedIdentity(Exception):
@@ -34,6 +35,22 @@ class Pins(Protocol):
 
     async def pin(self, user_id: str, master: str) -> None:
         """Keep this one, durably."""
+
+
+class StoredPins:
+    """Pinned identities, kept in the database."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def get(self, user_id: str) -> str | None:
+        async with self._storage.reading() as uow:
+            return await uow.people.pinned(user_id)
+
+    async def pin(self, user_id: str, master: str) -> None:
+        async with self._storage.unit() as uow:
+            if await uow.people.pinned(user_id) is None:
+                await uow.people.pin(user_id, master)
 
 
 class Identities:

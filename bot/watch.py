@@ -5,7 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bot.metrics import Metrics
 from bot.workers import describe
@@ -48,7 +48,7 @@ class Watch:
 
     def failed(self, fault: Exception) -> None:
         """A unit of work failed."""
-        self._last_fault = datetime.now(UTC)
+        self._last_fault = self._storage.clock()
         if self._task is None:
             self._metrics.raise_alarm(_CODE)
             log.error(

@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from bot.http import HeldBack, backoff_after_s
 
@@ -146,6 +147,44 @@ class Workers:
             self._last_end = time.monotonic()
             if not self._in_hand:
                 self._idle.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """All workers of the process: for what came in, for what is to be sent, and for rooms as they should be."""
+
+    reception: Workers
+    delivery: Workers
+    rooms: Workers
+
+    @property
+    def failed(self) -> set[asyncio.Future[None]]:
+        """Each raises what ended its workers for good."""
+        return {self.reception.failed, self.delivery.failed, self.rooms.failed}
+
+    @property
+    def quiet_s(self) -> float:
+        """How long nobody has waited for an answer, nor for a room."""
+        return min(self.reception.quiet_s, self.rooms.quiet_s)
+
+    def hold(self) -> None:
+        """See `Workers.hold`."""
+        for workers in (self.reception, self.delivery, self.rooms):
+            workers.hold()
+
+    def go_on(self) -> None:
+        for workers in (self.reception, self.delivery, self.rooms):
+            workers.go_on()
+
+    async def idle(self) -> None:
+        """Wait until what came in was handled, what followed from it is said, and the rooms for it are made."""
+        for workers in (self.reception, self.delivery, self.rooms):
+            await workers.idle()
+
+    async def stop(self) -> None:
+        """One after the other: who handles makes work for the others."""
+        for workers in (self.reception, self.rooms, self.delivery):
+            await workers.stop()
 
 
 async def until_woken(event: asyncio.Event, seconds: float) -> None:

@@ -50,14 +50,16 @@ async def cannot_open(office: Office, room: Room, message: Message) -> None:
 async def put_off(office: Office, room: Room, message: Message) -> None:
     """The clock is not to be trusted, and whatever is done is done on a day: say at once that nothing was."""
     await _put_aside(office, room, message, error("unavailable", line("error.clock")))
+    if room.purpose == "desk" and message.kind in UNANSWERED:
+        await office.uow.outbox.redact(room.id, message.event_id)
 
 
 async def _put_aside(office: Office, room: Room, message: Message, answer: Card) -> None:
+    """Answered where that is asked for, and done; no more than that: what else there was to do may be what failed."""
     person = await office.uow.people.get(message.sender)
     is_heard = message.sender == room.owner if room.purpose == "desk" else message.sender in room.wanted
-    if person is not None and is_heard:
-        if message.kind not in UNANSWERED:
-            await Talk(office, person, message, room.id).answer(answer)
+    if person is not None and is_heard and message.kind not in UNANSWERED:
+        await Talk(office, person, message, room.id).answer(answer)
         await office.uow.outbox.redact(room.id, message.event_id)
     await office.uow.inbox.done(message.event_id)
 

@@ -14,10 +14,11 @@ from typing import Final
 import pytest
 from aiohttp import web
 
-from bot.app import Wenk, compose
+from bot.app import compose
 from bot.config import load
 from bot.demo.stage import Stage
 from bot.demo.synapse import LocalSynapse
+from bot.running import Wenk
 from handlers.office import Office
 from handlers.words import line
 from tests.matrix.hurry import HurriedLoop

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 _DECLINED_WITHIN_S = 20.0
 _AFTER_YOU_S = 0.25
+_READ_S = 0.02
+"""For how long the homeserver is left alone with the long polls of those who get the answer: ours would come between."""
 
 
 class Session:
@@ -127,6 +129,7 @@ class Session:
         with suppress(TimeoutError):
             async with asyncio.timeout(_AFTER_YOU_S):
                 await self.answered()
+                await asyncio.sleep(_READ_S)
 
     async def _store(self, uow: UnitOfWork, batch: Batch) -> set[str]:
         """The batch, as rows; the Matrix ids of the rooms in which there is something to handle."""

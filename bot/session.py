@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _DECLINED_WITHIN_S = 20.0
 _AFTER_YOU_S = 0.25
 _READ_S = 0.02
-"""For how long the homeserver is left alone with the long polls of those who get the answer: ours would come between."""
+"""For how long the homeserver is left alone with the polls of those who get the answer: ours would come between."""
 
 
 class Session:

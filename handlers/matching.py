@@ -1,5 +1,8 @@
 """Finding the other signals on the same child, and what follows for those whose signals they are."""
 
+from collections.abc import Sequence
+
+from domain.child import Child
 from domain.introducing import Pairing
 from domain.life import State
 from domain.matching import Verdict, compare, tags
@@ -10,8 +13,13 @@ from storage.people import Person
 from storage.signals import Signal
 
 
-async def match(office: Office, new: Signal) -> None:
-    """Match an active signal with all others, now that it is new or may be matched again.
+async def candidates(office: Office, child: Child) -> list[Signal]:
+    """The signals that may be on this child, with what is due of them done: the refusals' and the match's."""
+    return await all_caught_up(office, await office.uow.signals.found_by(tags(child)))
+
+
+async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
+    """Match an active signal with the `candidates` found, now that it is new or may be matched again.
 
     Frozen signals and those of suspended professionals are matched silently: it comes out when they may be heard again.
     """
@@ -21,7 +29,7 @@ async def match(office: Office, new: Signal) -> None:
     active: list[Signal] = []
     earlier: list[Signal] = []
     # Nobody learns of what should have ended or be gone, nor waits for it, also when the sweep is late.
-    for known in await all_caught_up(office, await uow.signals.found_by(tags(new.child))):
+    for known in found:
         other = await uow.people.get(known.owner)
         if owner is None or other is None or not _may_match(office, owner, other):
             continue

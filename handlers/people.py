@@ -14,7 +14,7 @@ from handlers.desk import open_desk
 from handlers.dialogue import ask_again, propose
 from handlers.introductions import contact_line, step_out
 from handlers.life import all_caught_up
-from handlers.matching import match
+from handlers.matching import candidates, match
 from handlers.office import Office, Talk
 from handlers.words import line
 from storage.people import Organisation, Person
@@ -131,7 +131,7 @@ async def restore(talk: Talk, given: Mapping[str, Any]) -> None:
     await _set_standing(talk, person, "active")
     for signal in signals:
         if signal.state is State.ACTIVE:
-            await match(talk.office, signal)
+            await match(talk.office, signal, await candidates(talk.office, signal.child))
 
 
 async def _own_caught_up(talk: Talk, person: Person) -> list[Signal]:

@@ -1,7 +1,7 @@
 """The story of a signal, in the order in which it happens: proposed, placed, listed, withdrawn."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -20,7 +20,7 @@ from handlers.cards import Card, card, error
 from handlers.command import BadValue, Command, Parameter, Who, one_of
 from handlers.dialogue import ask_again, propose
 from handlers.life import FAMILY, all_caught_up, catch_up, happen
-from handlers.matching import match
+from handlers.matching import candidates, match
 from handlers.office import Talk
 from handlers.words import Line, line
 from storage.signals import Signal
@@ -48,7 +48,7 @@ def read_signal_reference(text: str) -> str:
 async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     """Show what was understood, and ask for ja before anything is stored."""
     child = _child(given)
-    refusal = await _refusal(talk, child)
+    refusal = await _refusal(talk, child, await candidates(talk.office, child))
     if refusal is not None and refusal.fields["code"] in {"too_old", "not_born"}:
         await ask_again(talk, "signal", "born", refusal)
     elif refusal is not None:
@@ -71,7 +71,8 @@ async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
 async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     """After ja: store it, answer, and only then look who else is involved."""
     child = _child(given)
-    if refusal := await _refusal(talk, child):
+    found = await candidates(talk.office, child)
+    if refusal := await _refusal(talk, child, found):
         await talk.answer(refusal)
         return
     uow = talk.uow
@@ -101,7 +102,7 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         )
     )
     await uow.questions.put(talk.person.user_id, FAMILY, answer_id, family)
-    await match(talk.office, signal)
+    await match(talk.office, signal, found)
 
 
 async def propose_another(talk: Talk, given: Mapping[str, Any]) -> None:
@@ -165,8 +166,8 @@ async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     await talk.answer(card("signal.withdrawn", line(f"signal.withdrawn.{event}", ref=signal.ref), ref=signal.ref))
 
 
-async def _refusal(talk: Talk, child: Child) -> Card | None:
-    """Why this child cannot be signalled now, if so."""
+async def _refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | None:
+    """Why this child, of whom these candidates were found, cannot be signalled now, if so."""
     uow = talk.uow
     try:
         check_age(child.born, uow.today)
@@ -174,9 +175,12 @@ async def _refusal(talk: Talk, child: Child) -> Card | None:
         return error("too_old", field="born")
     except NotBorn:
         return error("not_born", field="born")
-    own = await uow.signals.of_owner_found_by(talk.person.user_id, tags(child))
-    for known in await all_caught_up(talk.office, own):
-        if known.state in {State.ACTIVE, State.FROZEN} and identical(known.child, child):
+    for known in found:
+        if (
+            known.owner == talk.person.user_id
+            and known.state in {State.ACTIVE, State.FROZEN}
+            and identical(known.child, child)
+        ):
             return error("duplicate", line("error.duplicate", ref=known.ref), ref=known.ref)
     since = int(midnight(uow.today).timestamp() * 1000)
     if await uow.audit.count(talk.person.user_id, "signal.placed", since) >= talk.region.daily_cap:

@@ -8,7 +8,7 @@ import hmac
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from storage.schema import audit
 from storage.session import REGION, Repository
@@ -16,6 +16,10 @@ from storage.vault import SignalKey
 
 _GENESIS = bytes(32)
 _ROWS_AT_A_TIME = 1_000
+_HEAD = select(audit.c.seq, audit.c.mac).order_by(audit.c.seq.desc()).limit(1)
+_COUNT = select(func.count()).where(
+    audit.c.who == bindparam("who"), audit.c.what == bindparam("what"), audit.c.at >= bindparam("since")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +47,26 @@ class AuditLog(Repository):
         subject = on.audit_subject() if on else b""
         entry = (head.seq + 1, REGION, self._s.now_ms, who, what, subject)
         await self._s.run(
-            insert(audit).values(
-                seq=head.seq + 1,
-                region_id=REGION,
-                at=self._s.now_ms,
-                who=who,
-                what=what,
-                subject=subject,
-                mac=self._mac(head.mac, entry),
-            )
+            insert(audit),
+            {
+                "seq": head.seq + 1,
+                "region_id": REGION,
+                "at": self._s.now_ms,
+                "who": who,
+                "what": what,
+                "subject": subject,
+                "mac": self._mac(head.mac, entry),
+            },
         )
         self._s.audited += 1
 
     async def head(self) -> Head:
-        row = await self._s.one(select(audit.c.seq, audit.c.mac).order_by(audit.c.seq.desc()).limit(1))
+        row = await self._s.one(_HEAD)
         return Head(row.seq, row.mac) if row else Head(0, _GENESIS)
 
     async def count(self, who: str, what: str, since_ms: int) -> int:
         """How often somebody did something since then; also what has been undone or erased."""
-        return int(
-            await self._s.value(
-                select(func.count()).where(audit.c.who == who, audit.c.what == what, audit.c.at >= since_ms)
-            )
-        )
+        return int(await self._s.value(_COUNT, {"who": who, "what": what, "since": since_ms}))
 
     async def verify(self) -> int:
         """Walk the whole chain; the number of rows. Raises BrokenChain."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from storage.schema import inbox, progress
 from storage.session import REGION, Repository
@@ -60,21 +60,35 @@ class StoreMark:
     batches: int
 
 
+_PROGRESS = select(progress.c.token, progress.c.position)
+_KNOWN = select(inbox.c.position).where(inbox.c.event_id == bindparam("event_id"))
+_NEXT_TWO = (
+    select(inbox)
+    .where(inbox.c.matrix_room == bindparam("matrix_room"), inbox.c.state == "new")
+    .order_by(inbox.c.position)
+    .limit(2)
+)
+_DONE = (
+    update(inbox)
+    .where(inbox.c.event_id == bindparam("which"), inbox.c.state != "done")
+    .values(state="done", sealed=None, session_id=None)
+)
+
+
 class Inbox(Repository):
     """Take in, hand out in order, tick off."""
 
     async def progress(self) -> tuple[str | None, int]:
         """The sync token up to which everything is in, and the last position given out."""
-        row = await self._s.one(select(progress.c.token, progress.c.position))
+        row = await self._s.one(_PROGRESS)
         return (row.token, row.position) if row else (None, 0)
 
     async def advance(self, token: str, position: int, mark: StoreMark | None = None) -> None:
         """Everything up to this token is in; part of the transaction that took it in."""
-        values: dict[str, Any] = {"token": token, "position": position}
+        values: dict[str, Any] = {"id": 1, "token": token, "position": position}
         if mark is not None:
             values |= {"device_id": mark.device_id, "batches": mark.batches}
-        if not await self._s.run(update(progress).values(**values)):
-            await self._s.run(insert(progress).values(id=1, **values))
+        await self._s.put(progress, values)
 
     async def store_mark(self) -> StoreMark | None:
         """How far the crypto store was when the last batch was stored; None: not known."""
@@ -89,20 +103,21 @@ class Inbox(Repository):
 
         `in_vain`: the key cannot come; as if it had been waited for long enough.
         """
-        if await self._s.value(select(inbox.c.position).where(inbox.c.event_id == event_id)) is not None:
+        if await self._s.value(_KNOWN, {"event_id": event_id}) is not None:
             return False
         await self._s.run(
-            insert(inbox).values(
-                position=position,
-                region_id=REGION,
-                event_id=event_id,
-                matrix_room=matrix_room,
-                sender=sender,
-                state="waiting" if session_id else "new",
-                session_id=session_id,
-                sealed=self._seal(event_id, said),
-                received_at=0 if in_vain else self._s.now_ms,
-            )
+            insert(inbox),
+            {
+                "position": position,
+                "region_id": REGION,
+                "event_id": event_id,
+                "matrix_room": matrix_room,
+                "sender": sender,
+                "state": "waiting" if session_id else "new",
+                "session_id": session_id,
+                "sealed": self._seal(event_id, said),
+                "received_at": 0 if in_vain else self._s.now_ms,
+            },
         )
         return True
 
@@ -113,12 +128,7 @@ class Inbox(Repository):
 
     async def next(self, matrix_room: str) -> tuple[Received | None, bool]:
         """The oldest event of a room that is to be handled, and whether there are more."""
-        rows = await self._s.all(
-            select(inbox)
-            .where(inbox.c.matrix_room == matrix_room, inbox.c.state == "new")
-            .order_by(inbox.c.position)
-            .limit(2)
-        )
+        rows = await self._s.all(_NEXT_TWO, {"matrix_room": matrix_room})
         return (self._received(rows[0]) if rows else None), len(rows) > 1
 
     async def waiting_for(self, session_ids: Sequence[str]) -> Sequence[Received]:
@@ -147,13 +157,7 @@ class Inbox(Repository):
 
     async def done(self, event_id: str) -> bool:
         """Handled: the body goes, the id stays. False if it was done already."""
-        return bool(
-            await self._s.run(
-                update(inbox)
-                .where(inbox.c.event_id == event_id, inbox.c.state != "done")
-                .values(state="done", sealed=None, session_id=None)
-            )
-        )
+        return bool(await self._s.run(_DONE, {"which": event_id}))
 
     async def backlog(self) -> int:
         """How many events wait to be handled, or for their key."""

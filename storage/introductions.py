@@ -53,14 +53,10 @@ class Introductions(Repository):
     async def join(self, number: int, user_id: str, signal_id: int) -> None:
         """Take part, for the first time or again; somebody who comes back is announced anew."""
         self._s.effects += 1
-        whose = (participation.c.introduction_id == number) & (participation.c.user_id == user_id)
-        again = update(participation).where(whose).values(signal_id=signal_id, active=True, arrived=False)
-        if not await self._s.run(again):
-            await self._s.run(
-                insert(participation).values(
-                    introduction_id=number, user_id=user_id, signal_id=signal_id, active=True, arrived=False
-                )
-            )
+        await self._s.put(
+            participation,
+            {"introduction_id": number, "user_id": user_id, "signal_id": signal_id, "active": True, "arrived": False},
+        )
 
     async def leave(self, number: int, user_id: str) -> None:
         self._s.effects += 1

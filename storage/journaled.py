@@ -1,6 +1,6 @@
 """What the database knows of the journal of erasures: which one it is, and how far it was."""
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from storage.journal import Mark
 from storage.schema import journal
@@ -17,6 +17,4 @@ class Journaled(Repository):
 
     async def reached(self, mark: Mark) -> None:
         """From this commit on all lines up to the mark are settled."""
-        values = {"journal": mark.journal, "seq": mark.seq, "link": mark.link}
-        if not await self._s.run(update(journal).values(values)):
-            await self._s.run(insert(journal).values(values | {"id": 1}))
+        await self._s.put(journal, {"id": 1, "journal": mark.journal, "seq": mark.seq, "link": mark.link})

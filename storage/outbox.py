@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, insert, or_, select, update
 
 from storage.schema import outbox
 from storage.session import REGION, Repository
@@ -34,6 +34,24 @@ class Letter:
     target: str | None
     content: dict[str, Any] | None
     not_before: int
+
+
+_NEXT = (
+    select(outbox)
+    .where(outbox.c.state == "pending", outbox.c.room_id == bindparam("room_id"))
+    .order_by(outbox.c.action == "redaction", outbox.c.not_before > bindparam("now"), outbox.c.seq)
+    .limit(1)
+)
+_NEXT_BUT_CARDS = _NEXT.where(outbox.c.action != "card")
+_SENT = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("which"))
+    .values(
+        state="sent", sealed=None, event_id=bindparam("event"), devices=bindparam("readers"),
+        redact_at=outbox.c.lifetime_ms + bindparam("now"),
+    )
+)  # fmt: skip
+_PLACE = select(outbox.c.position, outbox.c.event_id).where(outbox.c.id == bindparam("id"))
 
 
 class Outbox(Repository):
@@ -69,19 +87,20 @@ class Outbox(Repository):
     ) -> None:  # fmt: skip
         self._s.rooms_to_wake.add(room_id)
         await self._s.run(
-            insert(outbox).values(
-                region_id=REGION,
-                id=identity,
-                room_id=room_id,
-                action=action,
-                kind=kind,
-                target=target,
-                sealed=None if content is None else self._seal(identity, content),
-                state="pending",
-                posted_at=self._s.now_ms,
-                not_before=self._s.now_ms + delay_ms if delay_ms else 0,
-                lifetime_ms=lifetime_ms,
-            )
+            insert(outbox),
+            {
+                "region_id": REGION,
+                "id": identity,
+                "room_id": room_id,
+                "action": action,
+                "kind": kind,
+                "target": target,
+                "sealed": None if content is None else self._seal(identity, content),
+                "state": "pending",
+                "posted_at": self._s.now_ms,
+                "not_before": self._s.now_ms + delay_ms if delay_ms else 0,
+                "lifetime_ms": lifetime_ms,
+            },
         )
 
     async def next(self, room_id: str, *, cards: bool = True) -> Letter | None:
@@ -89,14 +108,8 @@ class Outbox(Repository):
 
         Without `cards`: of what can be sent while nobody is there who could read one.
         """
-        row = await self._s.one(
-            select(outbox)
-            .where(
-                outbox.c.state == "pending", outbox.c.room_id == room_id, true() if cards else outbox.c.action != "card"
-            )
-            .order_by(outbox.c.action == "redaction", outbox.c.not_before > self._s.now_ms, outbox.c.seq)
-            .limit(1)
-        )
+        which = _NEXT if cards else _NEXT_BUT_CARDS
+        row = await self._s.one(which, {"room_id": room_id, "now": self._s.now_ms})
         return self._letter(row) if row else None
 
     async def next_redaction(self) -> tuple[str, str, str] | None:
@@ -111,14 +124,8 @@ class Outbox(Repository):
 
     async def sent(self, identity: str, event_id: str | None, devices: int | None = None) -> None:
         """The server has it (`event_id` None: it was not to be had any more); the content goes."""
-        await self._s.run(
-            update(outbox)
-            .where(outbox.c.id == identity)
-            .values(
-                state="sent", sealed=None, event_id=event_id, devices=devices,
-                redact_at=outbox.c.lifetime_ms + self._s.now_ms,
-            )
-        )  # fmt: skip
+        values = {"which": identity, "event": event_id, "readers": devices, "now": self._s.now_ms}
+        await self._s.run(_SENT, values)
 
     async def seen(self, position: int, event_id: str, identity: str | None) -> None:
         """One of our own events came by in the timeline: that is where it stands.
@@ -145,7 +152,7 @@ class Outbox(Repository):
 
     async def place(self, identity: str) -> tuple[int | None, str | None]:
         """Where a card stands in the timeline, and its event id; None while that is not known."""
-        row = await self._s.one(select(outbox.c.position, outbox.c.event_id).where(outbox.c.id == identity))
+        row = await self._s.one(_PLACE, {"id": identity})
         return (row.position, row.event_id) if row else (None, None)
 
     async def card_at(self, event_id: str) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from storage.schema import organisation, person, pin, region
 from storage.session import REGION, Repository, Session
@@ -43,6 +43,7 @@ _PERSON = select(
     organisation.c.ref.label("organisation_ref"),
     organisation.c.name.label("organisation_name"),
 ).outerjoin(organisation, organisation.c.id == person.c.organisation_id)
+_BY_ID = _PERSON.where(person.c.user_id == bindparam("user_id"))
 
 
 def _person(row: Row[Any]) -> Person:
@@ -70,12 +71,11 @@ class People(Repository):
 
     async def ensure_region(self, name: str) -> None:
         """The region of this process exists and has this name."""
-        if not await self._s.run(update(region).where(region.c.id == REGION).values(name=name)):
-            await self._s.run(insert(region).values(id=REGION, name=name))
+        await self._s.put(region, {"id": REGION, "name": name})
 
     async def get(self, user_id: str) -> Person | None:
         if user_id not in self._known:
-            row = await self._s.one(_PERSON.where(person.c.user_id == user_id))
+            row = await self._s.one(_BY_ID, {"user_id": user_id})
             self._known[user_id] = _person(row) if row else None
         return self._known[user_id]
 

@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select, update
 
 from storage.schema import question
 from storage.session import Repository
 
 HOUR_MS = 3_600_000
+_WHICH = and_(question.c.user_id == bindparam("user_id"), question.c.slot == bindparam("slot"))
+_OPEN = select(question.c.card_id, question.c.sealed, question.c.expires_at).where(_WHICH)
+_DROP = (
+    delete(question)
+    .where(_WHICH)
+    .returning(and_(question.c.sealed.is_not(None), question.c.expires_at > bindparam("now")))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +29,16 @@ class Questions(Repository):
     """One row per person and slot; a new one takes the place of the old."""
 
     async def put(self, user_id: str, slot: str, card_id: str, state: bytes) -> None:
-        await self._s.run(delete(question).where(question.c.user_id == user_id, question.c.slot == slot))
-        await self._s.run(
-            insert(question).values(
-                user_id=user_id,
-                slot=slot,
-                card_id=card_id,
-                sealed=self._s.vault.seal_mail(state, f"question {slot} {user_id}"),
-                expires_at=self._s.now_ms + HOUR_MS,
-            )
+        sealed = self._s.vault.seal_mail(state, f"question {slot} {user_id}")
+        expires_at = self._s.now_ms + HOUR_MS
+        await self._s.put(
+            question,
+            {"user_id": user_id, "slot": slot, "card_id": card_id, "sealed": sealed, "expires_at": expires_at},
         )
 
     async def get(self, user_id: str, slot: str) -> Open | None:
         """The open question of a desk, or that there was one."""
-        row = await self._s.one(
-            select(question.c.card_id, question.c.sealed, question.c.expires_at).where(
-                question.c.user_id == user_id, question.c.slot == slot
-            )
-        )
+        row = await self._s.one(_OPEN, {"user_id": user_id, "slot": slot})
         if row is None:
             return None
         if row.sealed is None or row.expires_at <= self._s.now_ms:
@@ -48,9 +47,7 @@ class Questions(Repository):
 
     async def drop(self, user_id: str, slot: str) -> bool:
         """Forget it; False if there was none, or none that was still open."""
-        which = (question.c.user_id == user_id) & (question.c.slot == slot)
-        still_open = and_(question.c.sealed.is_not(None), question.c.expires_at > self._s.now_ms)
-        return bool(await self._s.value(delete(question).where(which).returning(still_open)))
+        return bool(await self._s.value(_DROP, {"user_id": user_id, "slot": slot, "now": self._s.now_ms}))
 
     async def drop_all(self) -> None:
         """Forget what every desk waits for."""

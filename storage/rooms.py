@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, case, insert, or_, select, update
+from sqlalchemy import Row, bindparam, case, insert, or_, select, update
 
 from storage.schema import member, outbox, room
 from storage.session import REGION, Repository
@@ -48,6 +48,10 @@ _ROOM = (
     .outerjoin(member, member.c.room_id == room.c.id)
     .order_by(member.c.user_id)
 )
+_FIND = {
+    column: _ROOM.where(room.c[column] == bindparam("value"))
+    for column in ("id", "owner", "matrix_id", "introduction_id")
+}
 
 
 def _opaque() -> str:
@@ -59,15 +63,15 @@ class Rooms(Repository):
 
     async def desk(self, user_id: str) -> Room:
         """The desk of this person: the one there is, or a new one that is wanted from now on."""
-        found = await self._find(room.c.owner == user_id)
+        found = await self._find("owner", user_id)
         return found or await self._add("desk", [user_id], owner=user_id)
 
     async def desk_of(self, user_id: str) -> Room | None:
         """The desk of this person, if there is one."""
-        return await self._find(room.c.owner == user_id)
+        return await self._find("owner", user_id)
 
     async def of_introduction(self, number: int) -> Room:
-        found = await self._find(room.c.introduction_id == number)
+        found = await self._find("introduction_id", number)
         return found or await self._add("introduction", [], introduction_id=number)
 
     async def _add(
@@ -157,10 +161,10 @@ class Rooms(Repository):
         await self._s.run(update(room).where(room.c.id == identity).values(state="closed"))
 
     async def get(self, identity: str) -> Room | None:
-        return await self._find(room.c.id == identity)
+        return await self._find("id", identity)
 
     async def by_matrix_id(self, matrix_id: str) -> Room | None:
-        return await self._find(room.c.matrix_id == matrix_id)
+        return await self._find("matrix_id", matrix_id)
 
     async def owners_of_desks(self) -> Sequence[str]:
         """Who has a desk."""
@@ -214,8 +218,8 @@ class Rooms(Repository):
         )
         return [row.id for row in rows]
 
-    async def _find(self, condition: Any) -> Room | None:  # noqa: ANN401 (SQLAlchemy's many kinds of clause)
-        rows = await self._s.all(_ROOM.where(condition))
+    async def _find(self, column: str, value: object) -> Room | None:
+        rows = await self._s.all(_FIND[column], {"value": value})
         return _room(rows) if rows else None
 
     def _changed(self, identity: str) -> None:

@@ -1,11 +1,13 @@
 """What the repositories of one unit of work share."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, Row
+from sqlalchemy import Connection, CursorResult, Executable, Row, Table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.calendar import day_of
@@ -15,6 +17,7 @@ REGION = 1
 """The one region of this process; more come with an issue of their own, the tables are ready for them."""
 
 T = TypeVar("T")
+Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 async def finish(work: Awaitable[T]) -> T:
@@ -35,8 +38,22 @@ async def finish(work: Awaitable[T]) -> T:
     return task.result()
 
 
+@cache
+def _put(dialect: str, table: Table, columns: tuple[str, ...]) -> Executable:
+    # The two databases say the same here, and SQLAlchemy has it for each of them only.
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect](table)
+    key = [column.name for column in table.primary_key]
+    changed = {column: insert.excluded[column] for column in columns if column not in key}
+    statement: Executable = insert.on_conflict_do_update(index_elements=key, set_=changed)
+    return statement
+
+
 class Session:
-    """The connection, the vault, the one moment of the unit of work, and what it did so far."""
+    """The connection, the vault, the one moment of the unit of work, and what it did so far.
+
+    Building a statement takes as long as running it. What is said with every command stands as a constant, with its
+    `values` given when it is run.
+    """
 
     def __init__(self, connection: AsyncConnection, vault: Vault, now: datetime) -> None:
         self._connection = connection
@@ -53,28 +70,31 @@ class Session:
     def today(self) -> date:
         return day_of(self.now)
 
-    async def run(self, statement: Executable) -> int:
+    async def run(self, statement: Executable, values: Values | None = None) -> int:
         """Execute a change; the number of rows it met."""
-        return (await self._execute(statement)).rowcount
+        return (await self._execute(statement, values)).rowcount
 
-    async def one(self, statement: Executable) -> Row[Any] | None:
-        return (await self._execute(statement)).one_or_none()
+    async def put(self, table: Table, values: Mapping[str, Any]) -> None:
+        """Insert a row, or change the one that has its primary key."""
+        await self._execute(_put(self._connection.dialect.name, table, tuple(values)), values)
 
-    async def all(self, statement: Executable) -> Sequence[Row[Any]]:
-        return (await self._execute(statement)).all()
+    async def one(self, statement: Executable, values: Values | None = None) -> Row[Any] | None:
+        return (await self._execute(statement, values)).one_or_none()
 
-    async def value(self, statement: Executable) -> Any:  # noqa: ANN401 (whatever the one column holds)
-        return (await self._execute(statement)).scalar()
+    async def all(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
+        return (await self._execute(statement, values)).all()
+
+    async def value(self, statement: Executable, values: Values | None = None) -> Any:  # noqa: ANN401 (whatever the one column holds)
+        return (await self._execute(statement, values)).scalar()
 
     async def run_sync(self, work: Callable[[Connection], None]) -> None:
         """Have something done on the connection that knows nothing of waiting."""
         await finish(self._connection.run_sync(work))
 
-    async def _execute(self, statement: Executable) -> CursorResult[Any]:
-        if self._connection.dialect.name == "sqlite":
-            # Nothing waits there (storage/sqlite.py), so nothing can be cut off in the middle.
-            return await self._connection.execute(statement)
-        return await finish(self._connection.execute(statement))
+    async def _execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
+        work = self._connection.execute(statement, values)
+        # On SQLite nothing waits (storage/sqlite.py), so nothing can be cut off in the middle.
+        return await (work if self._connection.dialect.name == "sqlite" else finish(work))
 
 
 class Repository:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from domain.address import Address
 from domain.birth import BirthDate
@@ -58,6 +58,17 @@ def _unpack(packed: bytes) -> Child:
     return Child(sealed.given, sealed.surname, BirthDate.from_iso(sealed.born), address)
 
 
+_PLACE = insert(signal).returning(signal.c.id)
+_FOUND_BY = (
+    select(signal)
+    .where(
+        signal.c.id.in_(select(tag.c.signal_id).where(tag.c.tag.in_(bindparam("tags", expanding=True)))),
+        signal.c.region_id == REGION,
+    )
+    .order_by(signal.c.id)
+)
+
+
 class Signals(Repository):
     """Place, find, change and erase signals."""
 
@@ -69,29 +80,28 @@ class Signals(Repository):
         self._s.effects += 1
         key, wrapped = self._s.vault.new_signal_key(ref)
         number: int = await self._s.value(
-            insert(signal)
-            .values(
-                region_id=REGION,
-                ref=ref,
-                owner=owner,
-                state=State.ACTIVE,
-                basis=basis,
-                placed_on=self._s.today,
-                active_until=active_until,
-                ended_on=None,
-                look_on=look_on,
-                key_version=self._s.vault.master_version,
-                wrapped_key=wrapped,
-                sealed_child=key.seal(_pack(child)),
-            )
-            .returning(signal.c.id)
+            _PLACE,
+            {
+                "region_id": REGION,
+                "ref": ref,
+                "owner": owner,
+                "state": State.ACTIVE,
+                "basis": basis,
+                "placed_on": self._s.today,
+                "active_until": active_until,
+                "ended_on": None,
+                "look_on": look_on,
+                "key_version": self._s.vault.master_version,
+                "wrapped_key": wrapped,
+                "sealed_child": key.seal(_pack(child)),
+            },
         )
         # A child whose date is not fully known may have no tag at all.
         keyed = [{"tag": keyed, "signal_id": number} for keyed in set(self._s.vault.tags(tags))]
         if keyed:
-            await self._s.run(insert(tag).values(keyed))
+            await self._s.run(insert(tag), keyed)
         await self._s.run(
-            insert(notice).values([{"signal_id": number, "addressee": who, "told_on": None} for who in addressees])
+            insert(notice), [{"signal_id": number, "addressee": who, "told_on": None} for who in addressees]
         )
         return Signal(
             id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,
@@ -115,15 +125,8 @@ class Signals(Repository):
         """All signals that share a tag: the candidates, in one statement."""
         if not tags:
             return []
-        shared = select(tag.c.signal_id).where(tag.c.tag.in_(self._s.vault.tags(tags)))
-        rows = await self._s.all(
-            select(signal).where(signal.c.id.in_(shared), signal.c.region_id == REGION).order_by(signal.c.id)
-        )
+        rows = await self._s.all(_FOUND_BY, {"tags": self._s.vault.tags(tags)})
         return [self._signal(row) for row in rows]
-
-    async def of_owner_found_by(self, owner: str, tags: Sequence[str]) -> Sequence[Signal]:
-        """Those of one professional's signals that share a tag."""
-        return [found for found in await self.found_by(tags) if found.owner == owner]
 
     async def by_ref(self, ref: str) -> Signal | None:
         """The signal `ref`, whoever's it is: not for people's questions (see `owned`)."""

@@ -1,6 +1,6 @@
 """What is done once a day, and was done."""
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from storage.schema import daily
 from storage.session import REGION, Repository
@@ -17,6 +17,5 @@ class Tasks(Repository):
         """True once a day: do it in this unit of work."""
         if not await self.pending_today(task):
             return False
-        if not await self._s.run(update(daily).where(daily.c.task == task).values(day=self._s.today)):
-            await self._s.run(insert(daily).values(region_id=REGION, task=task, day=self._s.today))
+        await self._s.put(daily, {"region_id": REGION, "task": task, "day": self._s.today})
         return True

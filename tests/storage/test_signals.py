@@ -40,7 +40,6 @@ async def test_the_same_child_is_found_whoever_typed_it(archive: Archive) -> Non
         await place(uow, "S-000003", a_child("Lotte", "de Vries"), OTHER)
     async with archive.storage.reading() as uow:
         assert [one.ref for one in await uow.signals.found_by(tags(a_child()))] == [mine.ref, theirs.ref]
-        assert [one.ref for one in await uow.signals.of_owner_found_by(OTHER, tags(a_child()))] == [theirs.ref]
         assert await uow.signals.found_by(()) == []
 
 

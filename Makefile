@@ -16,8 +16,9 @@ demo: $(VENV)/ready ## the whole story, on a homeserver of its own
 test: $(VENV)/ready ## all tests; ARGS="-k reference" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
 
-soak: $(VENV)/ready ## kill the bot 500 times, at every step and at random; ARGS="--kills 50" for fewer (a quarter of an hour)
+soak: $(VENV)/ready ## kill the bot 500 times, then play 100 random sequences on each database (half an hour); ARGS="--kills 50" WENK_SOAK=10
 	@$(BIN)/python -m tests.soak $(ARGS)
+	@WENK_SOAK=$(or $(WENK_SOAK),100) $(BIN)/python -m pytest -q tests/storage/test_any_order.py
 
 check: lint types imports ## lint, types and the import contract
 

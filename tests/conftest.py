@@ -12,6 +12,9 @@ from tests.postgres import LocalPostgres, local_postgres
 settings.register_profile("wenk", deadline=None)
 settings.load_profile("wenk")
 
+# What stages and models assert says what it found, as in a test.
+pytest.register_assert_rewrite("tests.matrix", "tests.storage")
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[LocalPostgres]:

@@ -17,11 +17,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from peewee import SqliteDatabase  # type: ignore[import-untyped]  # ships no types
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
-import bot.olm
+import bot.store
 from bot.cli import main
 from bot.http import Homeserver
 from storage.database import Storage
@@ -29,6 +28,8 @@ from storage.unit import UnitOfWork
 
 FOLDER: Final = "WENK_MORTAL"
 """The environment variable with the folder of fuse and steps."""
+_KEYS: Final = {"bot.olm", "bot.store"}
+"""Where keys are kept: a step is named by whoever had it done."""
 _WORD: Final = re.compile(r"[A-Za-z_.]+")
 _site: ContextVar[str] = ContextVar("_site")
 
@@ -66,7 +67,7 @@ def _asked_by(*packages: str) -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = str(frame.f_globals.get("__name__"))
-        if module.startswith(packages) and module != "bot.olm":
+        if module.startswith(packages) and module not in _KEYS:
             return f"{module}.{frame.f_code.co_name}"
         frame = frame.f_back
     return "?"
@@ -102,10 +103,10 @@ def haunt(fuse: Fuse) -> None:
         await commit(self, connection, unit)
         fuse.pass_by(f"after {_site.get()}")
 
-    class MortalDatabase(SqliteDatabase):  # type: ignore[misc]  # ships no types
+    class MortalDatabase(bot.store._Database):
         changed = False
 
-        def execute_sql(self, sql: str, params: Any = None) -> Any:  # noqa: ANN401 (peewee's)
+        def execute_sql(self, sql: str, params: Any = None, *_deprecated: Any) -> Any:  # noqa: ANN401 (peewee's)
             writes = sql.startswith(("INSERT", "UPDATE", "DELETE", "REPLACE"))
             if not writes:
                 return super().execute_sql(sql, params)
@@ -130,7 +131,7 @@ def haunt(fuse: Fuse) -> None:
     Homeserver._once = mortal_once  # type: ignore[method-assign]
     Storage.unit = mortal_unit  # type: ignore[method-assign]
     Storage._commit = mortal_commit  # type: ignore[method-assign]
-    bot.olm.SqliteDatabase = MortalDatabase  # type: ignore[attr-defined]
+    bot.store._Database = MortalDatabase  # type: ignore[misc]
 
 
 if __name__ == "__main__":

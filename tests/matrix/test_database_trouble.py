@@ -32,8 +32,8 @@ async def play(synapse: LocalSynapse, tmp_path_factory: pytest.TempPathFactory) 
 def disk_full(play: Play) -> Iterator[None]:
     """The bot's files cannot grow beyond the largest but the write-ahead log: the kernel refuses, as on a full disk.
 
-    The log, and the crypto store, find room; that one goes on in memory when it does not (docs/for-the-next.md). A
-    reader keeps the write-ahead log from being emptied, which happens every minute and would make room.
+    The log finds room, and so does the crypto store, which would end the process (test_process.py). A reader keeps the
+    write-ahead log from being emptied, which happens every minute and would make room.
     """
     assert play.stage.pid is not None
     others = [file for file in play.stage.directory.glob("data/*") if not file.name.startswith("wenk.db")]

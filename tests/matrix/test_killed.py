@@ -29,7 +29,7 @@ POINTS: Final = {
         *_both_sides("keys bot.crypto.room_keys_are_stored"),
         "after commit bot.rooms._saw",
     ),
-    "deciding": (*_both_sides("GET rooms/state", "commit bot.reception.step"), "before commit bot.rooms._saw"),
+    "deciding": (*_both_sides("GET rooms/state", "commit bot.reception._handle"), "before commit bot.rooms._saw"),
     "answering": _both_sides("PUT rooms/send/m.room.encrypted", "commit bot.delivery._sent", "PUT rooms/redact"),
     "making the room": _both_sides("POST createRoom", "commit bot.rooms._create", "POST rooms/invite"),
     "introducing": _both_sides(

@@ -33,8 +33,13 @@ async def test_daily_work_is_done_once_a_day_and_again_if_it_failed(bot: Bot) ->
         if done == 1:
             raise OSError
 
+    def alarm() -> float | None:
+        return metrics.registry.get_sample_value("wenk_alarm", {"code": "due_work"})
+
     schedule.daily = work
     assert not await schedule.tick()
+    assert alarm() == 1
     for _ in range(3):
         assert await schedule.tick()
     assert done == 2
+    assert alarm() == 0

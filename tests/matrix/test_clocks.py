@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from bot.demo.clock import LiveClock, moved
 from bot.demo.synapse import LocalSynapse
-from domain.calendar import add_years, day_of, midnight
+from domain.calendar import add_years, day_of
 from tests.matrix.play import Play, Seat, playing
 
 CHILD: Final = "Sanne; de Vries; 14-03-2020; 9203 ZX 95a"
@@ -72,46 +72,6 @@ async def test_signals_end_are_seen_once_more_and_are_erased(tmp_path: Path) -> 
         assert (await fatima.ask("signalen")).wenk["signals"] == []
         assert len(fatima.heard("signal.expired")) == len(fatima.heard("signal.erased")) == 1
         assert len(joost.heard("match.earlier")) == 1
-
-
-async def moved_to(moment: datetime, play: Play, clock: LiveClock, seat: Seat) -> None:
-    """Until bot and homeserver both see that it is so late: the bot by its last sync, both by what it obeys then."""
-    clock.move(moment - datetime.now(UTC))
-    kind = ""
-    async with asyncio.timeout(90):
-        while kind != "help":
-            seen = datetime.fromtimestamp(await play.metric("wenk_last_sync_timestamp_seconds"), UTC)
-            answer = await seat.ask("help")
-            kind = answer.wenk["kind"] if seen > moment - timedelta(minutes=1) else ""
-
-
-def last_sunday(year: int, month: int) -> date:
-    last = date(year, month, 31)
-    return last - (last.weekday() + 1) % 7 * DAY
-
-
-async def test_days_begin_at_midnight_in_amsterdam_also_when_the_clocks_change(tmp_path: Path) -> None:
-    async with one_clock(tmp_path) as (play, clock):
-        fatima = await play.admit("fatima")
-        year = datetime.now(UTC).year + 3
-        ends: dict[str, date] = {}
-        for child, month in ((CHILD, 3), (TWIN, 10)):
-            # On the Monday after the Sunday of 23 or of 25 hours.
-            monday = last_sunday(year, month) + DAY
-            await moved_to(midnight(add_years(monday, -2)) + timedelta(hours=12), play, clock, fatima)
-            ends[await fatima.signals(child)] = monday
-        for ref, monday in ends.items():
-            begins = midnight(monday)
-            assert begins - midnight(monday - DAY) != DAY
-            await moved_to(begins - timedelta(minutes=30), play, clock, fatima)
-            assert await state_of(ref, fatima) == "active"
-            assert not fatima.heard("signal.expired", ref=ref)
-            await moved_to(begins, play, clock, fatima)
-            assert await state_of(ref, fatima) == "inactive"
-            await fatima.hear("signal.expired", ref=ref)
-            await moved_to(begins + DAY, play, clock, fatima)
-        assert [card.wenk["ref"] for card in fatima.heard("signal.expired")] == list(ends)
-        assert not fatima.heard("signal.erased")
 
 
 async def state_of(ref: str, seat: Seat) -> str:

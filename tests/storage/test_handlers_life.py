@@ -1,8 +1,10 @@
 """What time does to signals: on the day, not before it, once, and late what was missed."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from domain.calendar import midnight
 from handlers.sweep import count_due
@@ -176,6 +178,27 @@ async def test_who_places_before_a_late_sweep_learns_nothing_of_what_should_be_g
     await house.place(LIN, BABY)
     told = house.last(LIN, "match.earlier")["participants"]
     assert [who["user_id"] for who in told] == [JOOST]
+
+
+@pytest.mark.parametrize(
+    "monday", [datetime(2028, 3, 27, tzinfo=UTC), datetime(2028, 10, 30, tzinfo=UTC)], ids=["23 hours", "25 hours"]
+)
+async def test_days_begin_at_midnight_in_amsterdam_also_when_the_clocks_change(house: House, monday: datetime) -> None:
+    """The Sunday before is shorter or longer by an hour: what ends on the Monday ends neither early nor twice."""
+    begins = midnight(monday.date())
+    assert begins - midnight(monday.date() - timedelta(days=1)) in {timedelta(hours=23), timedelta(hours=25)}
+    house.now = midnight(date(2026, monday.month, monday.day)) + timedelta(hours=12)
+    await house.place(FATIMA, BABY)
+    for moment, state, heard in (
+        (begins - timedelta(hours=1), "active", 0),
+        (begins - MOMENT, "active", 0),
+        (begins, "inactive", 1),
+        (begins + timedelta(hours=1), "inactive", 1),
+        (begins + timedelta(hours=25), "inactive", 1),
+    ):
+        await house.until(moment)
+        assert await states(house) == [state]
+        assert house.kinds(FATIMA).count("signal.expired") == heard
 
 
 async def test_a_clock_that_goes_back_a_day_does_nothing_twice(house: House) -> None:

@@ -14,7 +14,7 @@ demo: $(VENV)/ready ## the whole story, on a homeserver of its own
 	@$(BIN)/wenk demo
 
 test: $(VENV)/ready ## all tests; ARGS="-k reference" for some of them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 soak: $(VENV)/ready ## kill the bot 500 times, then play 100 random sequences on each database (half an hour); ARGS="--kills 50" WENK_SOAK=10
 	@$(BIN)/python -m tests.soak $(ARGS)

@@ -1,6 +1,7 @@
 """A real homeserver for the tests of bot/, and people with a client of another make; made when first asked for."""
 
 import asyncio
+import fcntl
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -36,16 +37,19 @@ def js_client() -> None:
     if shutil.which("node") is None or (npm := shutil.which("npm")) is None:
         pytest.skip("Node.js and npm are not here: the client of another make is not tried")
     home = DRIVER.parent
-    locked, installed = home / "package-lock.json", home / "node_modules" / ".package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= locked.stat().st_mtime:
-        return
-    run = subprocess.run(  # noqa: S603 - npm from the PATH
-        [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=home,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    wanted, installed = home / "package-lock.json", home / "node_modules" / ".package-lock.json"
+    # One after the other: other workers may be at it.
+    with (home / "package.json").open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime:
+            return
+        run = subprocess.run(  # noqa: S603 - npm from the PATH
+            [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=home,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
     if run.returncode != 0:
         pytest.fail(f"npm ci failed; is there a network?\n{run.stderr}")
 

@@ -46,6 +46,8 @@ _FRESH_S = 0.15
 _LONGEST_DELAY_S = 60.0
 """Nothing is put off for longer: a card that seems to be was posted before the clock jumped back."""
 _UNDELIVERABLE = frozenset({400, 413})
+_WRITTEN = frozenset({"card", "reaction"})
+"""What has a content; a redaction and a pin have none."""
 _REMEMBERED = timedelta(hours=1)
 """For so long a homeserver knows a transaction id with certainty; Synapse does for 24 hours."""
 _HEARD_SOON_S = 1.0
@@ -111,7 +113,7 @@ class Delivery:
             if room.state == "closing":
                 self.wake_reconciler(room_id)
             return None
-        if letter.content is None and letter.action != "redaction":
+        if letter.content is None and letter.action in _WRITTEN:
             log.error("a card of kind %s does not open: it was sealed under another key", letter.kind)
             await self._give_up(letter)
             return 0

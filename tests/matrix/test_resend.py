@@ -15,7 +15,7 @@ from bot.delivery import Delivery
 from bot.demo.clock import LiveClock
 from bot.demo.stage import Stage
 from bot.demo.synapse import LocalSynapse
-from bot.http import Homeserver, Unreachable
+from bot.http import Homeserver, Unreachable, quote
 from bot.identities import Identities
 from bot.live import Lookout
 from bot.login import Account
@@ -83,10 +83,10 @@ class Sender:
         self.delivery = Delivery(self.http, lookout, machine, identities, bot.storage, region, metrics)
         self.delivery.heard_until = lambda: self.session.heard_until
 
-    async def post(self, room: Room) -> str:
-        content = {"msgtype": "m.notice", "body": "help", "wenk": {"kind": "help"}}
+    async def post(self, room: Room, kind: str = "help") -> str:
+        content = {"msgtype": "m.notice", "body": kind, "wenk": {"kind": kind}}
         async with self._bot.storage.unit() as uow:
-            return await uow.outbox.post(room.id, "help", content)
+            return await uow.outbox.post(room.id, kind, content)
 
     async def hear(self) -> None:
         """One long poll, stored."""
@@ -169,3 +169,12 @@ async def test_within_the_hour_it_is_repeated_at_once(bot: Bot, proxy: Proxy, se
     await sender.until_said(desk)
     await anna.wait_for(lambda card: card.wenk.get("id") == after)
     assert [card.wenk["id"] for card in anna.cards if card.wenk.get("kind") == "help"] == [card_id, after]
+
+
+async def test_the_card_of_an_introduction_is_kept_in_sight(bot: Bot, sender: Sender) -> None:
+    desk, anna = await bot.desk_with_anna()
+    card_id = await sender.post(desk, "match.introduction")
+    await sender.until_said(desk)
+    card = await anna.wait_for(lambda card: card.wenk.get("id") == card_id)
+    state = f"/_matrix/client/v3/rooms/{quote(desk.matrix_id or '')}/state/m.room.pinned_events"
+    assert await bot.http.request("GET", state) == {"pinned": [card.event_id]}

@@ -25,7 +25,7 @@ from storage.keys import Keys
 from storage.rooms import Room
 from tests.matrix.people import Pins
 from tests.matrix.play import administrator, playing
-from tests.matrix.proxy import SEND, Proxy, lose_the_answer, never_answer, refuse, standing_before
+from tests.matrix.proxy import SEND, Proxy, at_first, lose_the_answer, never_answer, refuse, standing_before
 from tests.matrix.reconciling import Bot, prepared
 
 A_DAY = timedelta(hours=25)
@@ -146,6 +146,7 @@ async def test_after_an_hour_without_an_answer_the_timeline_has_the_word(
         assert first.seen
         assert not later.seen
         await sender.hear()
+        assert await sender.step(desk) == 0, "the one that stands there"
         with pytest.raises(Unreachable):
             await sender.step(desk)
         assert len(later.seen) == 1
@@ -171,10 +172,22 @@ async def test_within_the_hour_it_is_repeated_at_once(bot: Bot, proxy: Proxy, se
     assert [card.wenk["id"] for card in anna.cards if card.wenk.get("kind") == "help"] == [card_id, after]
 
 
-async def test_the_card_of_an_introduction_is_kept_in_sight(bot: Bot, sender: Sender) -> None:
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer lost"])
+async def test_the_card_of_an_introduction_is_kept_in_sight(
+    bot: Bot, proxy: Proxy, sender: Sender, *, lost: bool
+) -> None:
+    """Also where the long poll knows earlier than the sender that it stands there."""
     desk, anna = await bot.desk_with_anna()
-    card_id = await sender.post(desk, "match.introduction")
+    await sender.hear()
     await sender.until_said(desk)
+    card_id = await sender.post(desk, "match.introduction")
+    if lost:
+        with proxy.rule("PUT", SEND, lose_the_answer), pytest.raises(Unreachable):
+            await sender.step(desk)
+        await sender.hear()
+    with proxy.rule("PUT", SEND, at_first(0, lose_the_answer)) as sending:
+        await sender.until_said(desk)
+    assert len(sending.seen) == (not lost), "it is not sent again"
     card = await anna.wait_for(lambda card: card.wenk.get("id") == card_id)
     state = f"/_matrix/client/v3/rooms/{quote(desk.matrix_id or '')}/state/m.room.pinned_events"
     assert await bot.http.request("GET", state) == {"pinned": [card.event_id]}

@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from bot.crypto import Machine, RoomKey
-from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, backoff_after_s, quote
+from bot.http import HeldBack, Homeserver, LoggedOut, MatrixError, Unreachable, backoff_after_s, quote
 from bot.identities import Identities
 from bot.login import Account
 from bot.metrics import Metrics
@@ -76,8 +76,11 @@ class Session:
             except (LoggedOut, StoreFailed):
                 raise
             except Exception as fault:  # noqa: BLE001 (reported, and nothing is lost)
-                if isinstance(fault, Unreachable):
+                if isinstance(fault, Unreachable) and not isinstance(fault, HeldBack):
                     self.server_is_silent()
+                else:
+                    # Whatever it is, it is not silence: the others may go on, and find out for themselves.
+                    self.server_answers()
                 faults = 0 if self._took_one else faults
                 pause = backoff_after_s(fault, faults)
                 faults += 1

@@ -141,8 +141,9 @@ class Session:
         for event in batch.events:
             position += 1
             if event.kind == "own":
-                await uow.outbox.seen(position, event.event_id, event.transaction_id or event.wenk_id)
-                if event.sent_ms < self._since_ms:
+                identity = event.transaction_id or event.wenk_id
+                known = await uow.outbox.seen(position, event.event_id, identity)
+                if not known and (identity is not None or event.sent_ms < self._since_ms):
                     await self._disown(uow, event)
             elif await self._store_said(uow, event, position):
                 rooms.add(event.room_id)
@@ -157,12 +158,13 @@ class Session:
         return rooms
 
     async def _disown(self, uow: UnitOfWork, event: TimelineEvent) -> None:
-        """Another device of ours said it, and the database may not know: it is older, or the answer was lost.
+        """The database does not know that we said it, on this device or another: it is older, or the answer was lost.
 
         What is not known cannot be taken away when its time is up, and is said again where it has to be.
         """
         room = await uow.rooms.by_matrix_id(event.room_id)
-        if room is not None and not await uow.outbox.knows(event.event_id):
+        if room is not None:
+            log.warning("something that we said is not in the database, and is emptied: was an older one put back?")
             await uow.outbox.redact(room.id, event.event_id)
 
     async def _store_said(self, uow: UnitOfWork, event: TimelineEvent, position: int) -> bool:

@@ -129,8 +129,8 @@ class Outbox(Repository):
         values = {"which": identity, "event": event_id, "readers": devices, "now": self._s.now_ms}
         await self._s.run(_SENT, values)
 
-    async def seen(self, position: int, event_id: str, identity: str | None) -> None:
-        """One of our own events came by in the timeline: that is where it stands.
+    async def seen(self, position: int, event_id: str, identity: str | None) -> bool:
+        """One of our own events came by in the timeline: that is where it stands. False if it is not known at all.
 
         So it was sent, whatever was written down of it (a crash came between, or the answer was lost): it must not be
         sent again, also when the server has forgotten its transaction id. It stays to be ticked off by who sends, who
@@ -139,7 +139,7 @@ class Outbox(Repository):
         which = (
             or_(outbox.c.event_id == event_id, outbox.c.id == identity) if identity else outbox.c.event_id == event_id
         )
-        await self._s.run(
+        found = await self._s.run(
             update(outbox)
             .where(which, outbox.c.position.is_(None))
             .values(
@@ -147,9 +147,9 @@ class Outbox(Repository):
                 redact_at=func.coalesce(outbox.c.redact_at, outbox.c.posted_at + outbox.c.lifetime_ms),
             )
         )  # fmt: skip
+        return bool(found) or await self._knows(event_id)
 
-    async def knows(self, event_id: str) -> bool:
-        """Whether this event of ours is known."""
+    async def _knows(self, event_id: str) -> bool:
         return await self._s.value(select(outbox.c.seq).where(outbox.c.event_id == event_id).limit(1)) is not None
 
     async def place(self, identity: str) -> tuple[int | None, str | None]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from bot.app import session_file
 from bot.crypto import Machine
@@ -23,6 +24,7 @@ from bot.metrics import Metrics
 from bot.session import Session
 from storage.keys import Keys
 from storage.rooms import Room
+from storage.schema import outbox
 from tests.matrix.people import Pins
 from tests.matrix.play import administrator, playing
 from tests.matrix.proxy import SEND, Proxy, at_first, lose_the_answer, never_answer, refuse, standing_before
@@ -191,3 +193,20 @@ async def test_the_card_of_an_introduction_is_kept_in_sight(
     card = await anna.wait_for(lambda card: card.wenk.get("id") == card_id)
     state = f"/_matrix/client/v3/rooms/{quote(desk.matrix_id or '')}/state/m.room.pinned_events"
     assert await bot.http.request("GET", state) == {"pinned": [card.event_id]}
+
+
+async def test_what_we_said_and_the_database_does_not_know_is_emptied(bot: Bot, sender: Sender) -> None:
+    """A snapshot of the whole machine was put back: nobody else would take it away when its time is up."""
+    desk, anna = await bot.desk_with_anna()
+    await sender.hear()
+    await sender.until_said(desk)
+    card_id, kept_id = await sender.post(desk), await sender.post(desk)
+    await sender.until_said(desk)
+    async with bot.storage.unit() as uow:
+        await uow._session.run(delete(outbox).where(outbox.c.id == card_id))
+    await sender.hear()
+    await sender.until_said(desk)
+    card, kept = [await anna.wait_for(lambda card, one=one: card.wenk.get("id") == one) for one in (card_id, kept_id)]
+    event = f"/_matrix/client/v3/rooms/{quote(desk.matrix_id or '')}/event/"
+    assert not (await bot.http.request("GET", event + quote(card.event_id)))["content"]
+    assert (await bot.http.request("GET", event + quote(kept.event_id)))["content"]

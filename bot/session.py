@@ -206,7 +206,10 @@ class Session:
     async def _try_to_decline(self, matrix_id: str) -> None:
         path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/leave"
         try:
-            await self._http.request("POST", path, body={}, timeout_s=_DECLINED_WITHIN_S, safe=False)
+            # With some patience: the long poll names an invitation once, and nobody comes back to it.
+            await self._http.request(
+                "POST", path, body={}, timeout_s=_DECLINED_WITHIN_S, patience_s=_DECLINED_WITHIN_S, safe=False
+            )
         except (MatrixError, Unreachable, LoggedOut) as fault:
             log.info("an invitation could not be declined: %s", type(fault).__name__)
 

@@ -31,6 +31,7 @@ from handlers.words import line
 from storage.database import Storage
 from storage.outbox import Letter
 from storage.rooms import Room
+from storage.unit import UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ _FRESH_S = 0.15
 _LONGEST_DELAY_S = 60.0
 """Nothing is put off for longer: a card that seems to be was posted before the clock jumped back."""
 _UNDELIVERABLE = frozenset({400, 413})
-_WITH_CONTENT = frozenset({"card", "reaction"})
+_WRITTEN = frozenset({"card", "reaction"})
+"""What has a content; a redaction and a pin have none."""
 _REMEMBERED = timedelta(hours=1)
 """For so long a homeserver knows a transaction id with certainty; Synapse does for 24 hours."""
 _HEARD_SOON_S = 1.0
@@ -64,8 +66,8 @@ class Attempt:
     """A card was given to the server, and it has not said that it has it: it may have.
 
     As long as it knows the transaction id for certain, the card is sent again at once. After that the timeline has the
-    word: what stands in it is ticked off by its `wenk.id` (`Outbox.seen`); what is not ticked off by a sync that began
-    after the last attempt is not there. What a process left that has ended is decided by the first sync of the next,
+    word: what stands in it is known by its `wenk.id` (`Outbox.seen`); what is not known after a sync that began after
+    the last attempt is not there. What a process left that has ended is decided by the first sync of the next,
     before which nothing is sent.
     """
 
@@ -102,7 +104,7 @@ class Delivery:
 
     async def step(self, room_id: str) -> float | None:
         """Send the next letter of the room with our id `room_id`; a Workers step."""
-        heard_until = self.heard_until()  # before the letter is read: a sync that ticks it off may come between
+        heard_until = self.heard_until()  # before the letter is read: a sync that has seen it may come between
         async with self._storage.reading() as uow:
             letter = await uow.outbox.next(room_id)
             room = await uow.rooms.get(room_id)
@@ -112,21 +114,27 @@ class Delivery:
             if room.state == "closing":
                 self.wake_reconciler(room_id)
             return None
-        if letter.content is None and letter.action in _WITH_CONTENT:
+        if letter.event_id is not None:
+            await self._stands(letter, letter.event_id, room.matrix_id)
+        elif letter.content is None and letter.action in _WRITTEN:
             log.error("a card of kind %s does not open: it was sealed under another key", letter.kind)
             await self._give_up(letter)
-            return 0
+        else:
+            return await self._do(letter, room, room.matrix_id, heard_until)
+        return 0
+
+    async def _do(self, letter: Letter, room: Room, matrix_id: str, heard_until: float) -> float | None:
         early = letter.not_before / 1000 - self._storage.clock().timestamp()
         if 0 < early < _LONGEST_DELAY_S:
             return early
         if letter.action == "redaction":
-            return await self._redact(letter, room.matrix_id)
+            return await self._redact(letter, matrix_id)
         attempt = self._attempts.get(letter.id)
         if attempt and attempt.must_be_looked_for(self._storage.clock(), heard_until):
             done: float | _Wait | None = _Wait(_HEARD_SOON_S)
         else:
-            done = await self._say(letter, room, room.matrix_id)
-        return await self._meanwhile(room_id, room.matrix_id, done) if isinstance(done, _Wait) else done
+            done = await self._say(letter, room, matrix_id)
+        return await self._meanwhile(room.id, matrix_id, done) if isinstance(done, _Wait) else done
 
     async def _meanwhile(self, room_id: str, matrix_id: str, wait: _Wait) -> float | None:
         """A card has to wait for somebody who can read it; what is to be emptied has not, nor what all can see."""
@@ -284,10 +292,24 @@ class Delivery:
                 raise
         await self._sent(letter, event_id)
 
+    async def _stands(self, letter: Letter, event_id: str, matrix_id: str) -> None:
+        """It was sent, and seen in the timeline before that could be written down.
+
+        Who could read it is known to the process that sent it; after a crash, to nobody: then it is as if nobody could.
+        """
+        self._attempts.pop(letter.id, None)
+        async with self._storage.unit() as uow:
+            await uow.outbox.withdraw(letter.id)
+            await self._follow_up(uow, letter, event_id, self._machine.readers(matrix_id))
+
     async def _sent(self, letter: Letter, event_id: str | None, devices: int | None = None) -> None:
         async with self._storage.unit() as uow:
             await uow.outbox.sent(letter.id, event_id, devices)
-            if letter.kind == "welcome" and event_id is not None and not devices:
-                await uow.outbox.react(letter.room_id, event_id, WARNING_REACTION)
-            if letter.kind == "match.introduction" and event_id is not None:
-                await uow.outbox.pin(letter.room_id, event_id)
+            if event_id is not None:
+                await self._follow_up(uow, letter, event_id, devices)
+
+    async def _follow_up(self, uow: UnitOfWork, letter: Letter, event_id: str, devices: int | None) -> None:
+        if letter.kind == "welcome" and not devices:
+            await uow.outbox.react(letter.room_id, event_id, WARNING_REACTION)
+        if letter.kind == "match.introduction":
+            await uow.outbox.pin(letter.room_id, event_id)

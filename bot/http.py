@@ -23,6 +23,7 @@ REQUEST_TIMEOUT_S: Final = 60.0
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 LONGEST_OBEYED_S: Final = 3600.0  # a Retry-After beyond an hour is a mistake: nobody would see the bot come back
+_LONGEST_OBEYED_MS: Final = 1000 * LONGEST_OBEYED_S
 
 
 class MatrixError(Exception):
@@ -154,11 +155,11 @@ class Homeserver:
         header, read_at = self._date
         try:
             then = parsedate_to_datetime(header)
-        except ValueError:
+            if then.tzinfo is None:
+                then = then.replace(tzinfo=UTC)
+            return then + timedelta(seconds=time.monotonic() - read_at)
+        except (ValueError, OverflowError):
             return None
-        if then.tzinfo is None:
-            then = then.replace(tzinfo=UTC)
-        return then + timedelta(seconds=time.monotonic() - read_at)
 
     @property
     def server_time_age_s(self) -> float | None:
@@ -300,7 +301,8 @@ def _seconds(retry_after: str | None, body: Any) -> float | None:  # noqa: ANN40
         except (ValueError, TypeError):
             pass
     milliseconds = body.get("retry_after_ms") if isinstance(body, dict) else None
-    return milliseconds / 1000 if isinstance(milliseconds, int | float) else None
+    # Divided as it stands, a number of four hundred digits would not fit.
+    return min(milliseconds, _LONGEST_OBEYED_MS) / 1000 if isinstance(milliseconds, int | float) else None
 
 
 def backoff_s(attempt: int, asked_s: float | None = None) -> float:

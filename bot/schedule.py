@@ -89,34 +89,52 @@ class Schedule:
         """Do what is due, unless the clock is not to be trusted; whether all of it could be done."""
         async with self._ticking:
             try:
-                return await self._tick()
+                if not await self._clocks.agree():
+                    await self._alarm_clock()
+                    # Two clocks are seldom set in the same second: do not wait a whole minute for the other one.
+                    self.at_once(_SOON)
+                    return False
             except LoggedOut:
                 # The session hears of it too, and ends the process.
                 return False
             except Exception as fault:  # noqa: BLE001 (reported; the next tick tries again)
-                log.error("due work: %s", describe(fault))  # noqa: TRY400 (no text: it could hold what it must not)
-                self._metrics.faults.labels(part="schedule").inc()
-                self._metrics.raise_alarm("due_work")
+                self._report(fault)
                 return False
+            self._metrics.raise_alarm("clock", on=False)
+            # Each by itself: one signal that is damaged must not keep what was erased in the log.
+            done = [await self._try(part) for part in (self._due, self._once_a_day, self._compact, self._scrub)]
+            if self.after_tick is not None:
+                done.append(await self._try(self.after_tick))
+            if all(done):
+                self._metrics.raise_alarm("due_work", on=False)
+            return all(done)
 
-    async def _tick(self) -> bool:
-        if not await self._clocks.agree():
-            await self._alarm_clock()
-            # Two clocks are seldom set in the same second: do not wait a whole minute for the other one.
-            self.at_once(_SOON)
+    async def _try(self, part: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await part()
+        except Exception as fault:  # noqa: BLE001 (reported; the next tick tries again)
+            self._report(fault)
             return False
-        self._metrics.raise_alarm("clock", on=False)
-        done = await run_due(self._storage, self._region)
-        self._metrics.due_done.inc(done)
+        return True
+
+    def _report(self, fault: Exception) -> None:
+        log.error("due work: %s", describe(fault))  # no text: it could hold what it must not
+        self._metrics.faults.labels(part="schedule").inc()
+        self._metrics.raise_alarm("due_work")
+
+    async def _due(self) -> None:
+        self._metrics.due_done.inc(await run_due(self._storage, self._region))
+
+    async def _once_a_day(self) -> None:
         async with self._storage.unit() as uow:
             if await uow.tasks.claim_today("beside the database"):
                 self.daily()
+
+    async def _compact(self) -> None:
         await self._storage.compact_journal(self._backups_kept)
-        self._metrics.raise_alarm("due_work", on=False)
+
+    async def _scrub(self) -> None:
         self._metrics.raise_alarm("scrub", on=not await self._storage.scrub())
-        if self.after_tick is not None:
-            await self.after_tick()
-        return True
 
     async def _alarm_clock(self) -> None:
         self._metrics.raise_alarm("clock")

@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from bot.crypto import Machine, RoomKey
-from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable, backoff_after_s, quote
+from bot.http import HeldBack, Homeserver, LoggedOut, MatrixError, Unreachable, backoff_after_s, quote
 from bot.identities import Identities
 from bot.login import Account
 from bot.metrics import Metrics
@@ -76,8 +76,11 @@ class Session:
             except (LoggedOut, StoreFailed):
                 raise
             except Exception as fault:  # noqa: BLE001 (reported, and nothing is lost)
-                if isinstance(fault, Unreachable):
+                if isinstance(fault, Unreachable) and not isinstance(fault, HeldBack):
                     self.server_is_silent()
+                else:
+                    # Whatever it is, it is not silence: the others may go on, and find out for themselves.
+                    self.server_answers()
                 faults = 0 if self._took_one else faults
                 pause = backoff_after_s(fault, faults)
                 faults += 1
@@ -138,8 +141,9 @@ class Session:
         for event in batch.events:
             position += 1
             if event.kind == "own":
-                await uow.outbox.seen(position, event.event_id, event.transaction_id or event.wenk_id)
-                if event.sent_ms < self._since_ms:
+                identity = event.transaction_id or event.wenk_id
+                known = await uow.outbox.seen(position, event.event_id, identity)
+                if not known and (identity is not None or event.sent_ms < self._since_ms):
                     await self._disown(uow, event)
             elif await self._store_said(uow, event, position):
                 rooms.add(event.room_id)
@@ -154,12 +158,13 @@ class Session:
         return rooms
 
     async def _disown(self, uow: UnitOfWork, event: TimelineEvent) -> None:
-        """Another device of ours said it, and the database may not know: it is older, or the answer was lost.
+        """The database does not know that we said it, on this device or another: it is older, or the answer was lost.
 
         What is not known cannot be taken away when its time is up, and is said again where it has to be.
         """
         room = await uow.rooms.by_matrix_id(event.room_id)
-        if room is not None and not await uow.outbox.knows(event.event_id):
+        if room is not None:
+            log.warning("something that we said is not in the database, and is emptied: was an older one put back?")
             await uow.outbox.redact(room.id, event.event_id)
 
     async def _store_said(self, uow: UnitOfWork, event: TimelineEvent, position: int) -> bool:
@@ -201,7 +206,10 @@ class Session:
     async def _try_to_decline(self, matrix_id: str) -> None:
         path = f"/_matrix/client/v3/rooms/{quote(matrix_id)}/leave"
         try:
-            await self._http.request("POST", path, body={}, timeout_s=_DECLINED_WITHIN_S, safe=False)
+            # With some patience: the long poll names an invitation once, and nobody comes back to it.
+            await self._http.request(
+                "POST", path, body={}, timeout_s=_DECLINED_WITHIN_S, patience_s=_DECLINED_WITHIN_S, safe=False
+            )
         except (MatrixError, Unreachable, LoggedOut) as fault:
             log.info("an invitation could not be declined: %s", type(fault).__name__)
 

@@ -35,11 +35,14 @@ async def welcome(office: Office, user_id: str) -> None:
 
 
 async def welcome_again(office: Office, user_id: str) -> None:
-    """Somebody's devices changed: wake what waits for them, and repeat a welcome that no device could read."""
+    """Somebody's devices changed: wake what waits for them, and repeat a welcome that no device could read.
+
+    Or of which that is not known: the process ended before it could write down that it was sent.
+    """
     office.uow.rooms_to_wake.update(await office.uow.rooms.with_unsent_for(user_id))
     desk = await office.uow.rooms.desk_of(user_id)
     latest = await office.uow.outbox.latest(desk.id, "welcome") if desk is not None else None
-    if desk is None or latest is None or latest[1] != 0:
+    if desk is None or latest is None or latest[1]:
         return
     if await office.uow.outbox.pending_card(desk.id, "welcome") is None:
         await welcome(office, user_id)

@@ -24,7 +24,8 @@ LOOKED_UP_LATER = frozenset({"welcome", "match.introduction"})
 class Letter:
     """One thing to send: a card (`content`); or a redaction, a reaction (`content["key"]`) or a pin of `target`.
 
-    The content is None of what has none, and where the row does not open: another master key sealed it.
+    The content is None of what has none, and where the row does not open: another master key sealed it. With an
+    `event_id` it stands in the timeline already (`Outbox.seen`).
     """
 
     id: str
@@ -34,6 +35,7 @@ class Letter:
     target: str | None
     content: dict[str, Any] | None
     not_before: int
+    event_id: str | None
 
 
 _NEXT = (
@@ -127,27 +129,27 @@ class Outbox(Repository):
         values = {"which": identity, "event": event_id, "readers": devices, "now": self._s.now_ms}
         await self._s.run(_SENT, values)
 
-    async def seen(self, position: int, event_id: str, identity: str | None) -> None:
-        """One of our own events came by in the timeline: that is where it stands.
+    async def seen(self, position: int, event_id: str, identity: str | None) -> bool:
+        """One of our own events came by in the timeline: that is where it stands. False if it is not known at all.
 
-        So it was sent, whatever was written down of it (a crash came between, or the answer was lost): it is not sent
-        again, also when the server has forgotten its transaction id. Its lifetime counts from when it was posted,
-        unless `sent` says when it was sent.
+        So it was sent, whatever was written down of it (a crash came between, or the answer was lost): it must not be
+        sent again, also when the server has forgotten its transaction id. It stays to be ticked off by who sends, who
+        knows what follows from it. Its lifetime counts from when it was posted, unless `sent` says when it was sent.
         """
         which = (
             or_(outbox.c.event_id == event_id, outbox.c.id == identity) if identity else outbox.c.event_id == event_id
         )
-        await self._s.run(
+        found = await self._s.run(
             update(outbox)
             .where(which, outbox.c.position.is_(None))
             .values(
-                position=position, event_id=event_id, state="sent", sealed=None,
+                position=position, event_id=event_id,
                 redact_at=func.coalesce(outbox.c.redact_at, outbox.c.posted_at + outbox.c.lifetime_ms),
             )
         )  # fmt: skip
+        return bool(found) or await self._knows(event_id)
 
-    async def knows(self, event_id: str) -> bool:
-        """Whether this event of ours is known."""
+    async def _knows(self, event_id: str) -> bool:
         return await self._s.value(select(outbox.c.seq).where(outbox.c.event_id == event_id).limit(1)) is not None
 
     async def place(self, identity: str) -> tuple[int | None, str | None]:
@@ -187,7 +189,7 @@ class Outbox(Repository):
         return oldest
 
     async def withdraw(self, identity: str) -> None:
-        """Do not send this any more; what is on its way already cannot be stopped."""
+        """Do not send this any more, or not again; what is on its way already cannot be stopped."""
         await self._s.run(
             update(outbox).where(outbox.c.id == identity, outbox.c.state == "pending").values(state="sent", sealed=None)
         )
@@ -271,6 +273,7 @@ class Outbox(Repository):
             target=row.target,
             content=content,
             not_before=row.not_before,
+            event_id=row.event_id,
         )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -146,6 +147,7 @@ async def test_an_answer_that_does_not_come_is_given_up(http: Homeserver) -> Non
         ({}, {"retry_after_ms": 2500}, 2.5),
         ({"Retry-After": "tomorrow"}, {"retry_after_ms": 2500}, 2.5),
         ({"Retry-After": "999999"}, {}, LONGEST_OBEYED_S),
+        ({}, {"retry_after_ms": 10**400}, LONGEST_OBEYED_S),
     ],
 )
 async def test_the_server_says_how_long_to_wait(
@@ -321,6 +323,8 @@ async def test_an_unreadable_clock_is_no_clock(scripted: Scripted, http: Homeser
     scripted.answers = [says(headers={"Date": "soon"})]
     await http.request("GET", PATH)
     assert http.server_time() is None
+    http._date = "Fri, 31 Dec 9999 23:59:59 GMT", time.monotonic() - 60
+    assert http.server_time() is None, "by now it is later than Python can say"
 
 
 async def test_neither_logs_nor_errors_name_anybody(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from bot.app import session_file
 from bot.crypto import Machine
@@ -15,7 +16,7 @@ from bot.delivery import Delivery
 from bot.demo.clock import LiveClock
 from bot.demo.stage import Stage
 from bot.demo.synapse import LocalSynapse
-from bot.http import Homeserver, Unreachable
+from bot.http import Homeserver, Unreachable, quote
 from bot.identities import Identities
 from bot.live import Lookout
 from bot.login import Account
@@ -23,9 +24,10 @@ from bot.metrics import Metrics
 from bot.session import Session
 from storage.keys import Keys
 from storage.rooms import Room
+from storage.schema import outbox
 from tests.matrix.people import Pins
 from tests.matrix.play import administrator, playing
-from tests.matrix.proxy import SEND, Proxy, lose_the_answer, never_answer, refuse, standing_before
+from tests.matrix.proxy import SEND, Proxy, at_first, lose_the_answer, never_answer, refuse, standing_before
 from tests.matrix.reconciling import Bot, prepared
 
 A_DAY = timedelta(hours=25)
@@ -83,10 +85,10 @@ class Sender:
         self.delivery = Delivery(self.http, lookout, machine, identities, bot.storage, region, metrics)
         self.delivery.heard_until = lambda: self.session.heard_until
 
-    async def post(self, room: Room) -> str:
-        content = {"msgtype": "m.notice", "body": "help", "wenk": {"kind": "help"}}
+    async def post(self, room: Room, kind: str = "help") -> str:
+        content = {"msgtype": "m.notice", "body": kind, "wenk": {"kind": kind}}
         async with self._bot.storage.unit() as uow:
-            return await uow.outbox.post(room.id, "help", content)
+            return await uow.outbox.post(room.id, kind, content)
 
     async def hear(self) -> None:
         """One long poll, stored."""
@@ -146,6 +148,7 @@ async def test_after_an_hour_without_an_answer_the_timeline_has_the_word(
         assert first.seen
         assert not later.seen
         await sender.hear()
+        assert await sender.step(desk) == 0, "the one that stands there"
         with pytest.raises(Unreachable):
             await sender.step(desk)
         assert len(later.seen) == 1
@@ -169,3 +172,41 @@ async def test_within_the_hour_it_is_repeated_at_once(bot: Bot, proxy: Proxy, se
     await sender.until_said(desk)
     await anna.wait_for(lambda card: card.wenk.get("id") == after)
     assert [card.wenk["id"] for card in anna.cards if card.wenk.get("kind") == "help"] == [card_id, after]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer lost"])
+async def test_the_card_of_an_introduction_is_kept_in_sight(
+    bot: Bot, proxy: Proxy, sender: Sender, *, lost: bool
+) -> None:
+    """Also where the long poll knows earlier than the sender that it stands there."""
+    desk, anna = await bot.desk_with_anna()
+    await sender.hear()
+    await sender.until_said(desk)
+    card_id = await sender.post(desk, "match.introduction")
+    if lost:
+        with proxy.rule("PUT", SEND, lose_the_answer), pytest.raises(Unreachable):
+            await sender.step(desk)
+        await sender.hear()
+    with proxy.rule("PUT", SEND, at_first(0, lose_the_answer)) as sending:
+        await sender.until_said(desk)
+    assert len(sending.seen) == (not lost), "it is not sent again"
+    card = await anna.wait_for(lambda card: card.wenk.get("id") == card_id)
+    state = f"/_matrix/client/v3/rooms/{quote(desk.matrix_id or '')}/state/m.room.pinned_events"
+    assert await bot.http.request("GET", state) == {"pinned": [card.event_id]}
+
+
+async def test_what_we_said_and_the_database_does_not_know_is_emptied(bot: Bot, sender: Sender) -> None:
+    """A snapshot of the whole machine was put back: nobody else would take it away when its time is up."""
+    desk, anna = await bot.desk_with_anna()
+    await sender.hear()
+    await sender.until_said(desk)
+    card_id, kept_id = await sender.post(desk), await sender.post(desk)
+    await sender.until_said(desk)
+    async with bot.storage.unit() as uow:
+        await uow._session.run(delete(outbox).where(outbox.c.id == card_id))
+    await sender.hear()
+    await sender.until_said(desk)
+    card, kept = [await anna.wait_for(lambda card, one=one: card.wenk.get("id") == one) for one in (card_id, kept_id)]
+    event = f"/_matrix/client/v3/rooms/{quote(desk.matrix_id or '')}/event/"
+    assert not (await bot.http.request("GET", event + quote(card.event_id)))["content"]
+    assert (await bot.http.request("GET", event + quote(kept.event_id)))["content"]

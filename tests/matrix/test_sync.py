@@ -3,14 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 import pytest
+from aiohttp import web
 
-from bot.crypto import NoKey
+from bot.crypto import Machine, NoKey
 from bot.demo.person import Person
 from bot.demo.synapse import LocalSynapse
+from bot.http import Homeserver
+from bot.identities import Identities
+from bot.login import Account
+from bot.metrics import Metrics
+from bot.session import Session
 from bot.sync import Batch, batches
-from tests.matrix.people import ENCRYPTED, Bare, Town
+from domain.region import Region
+from tests.matrix.people import ENCRYPTED, Bare, Pins, Town
+from tests.matrix.proxy import Forward, refuse, standing_before
+from tests.storage.archive import open_archive
 
 
 @pytest.fixture
@@ -206,3 +216,44 @@ async def test_a_key_that_comes_late_is_told(town: Town, bot: Bare) -> None:
     assert event.raw
     assert event.raw["content"]["ciphertext"] == content["ciphertext"]
     assert batch.room_keys == ()
+
+
+TROUBLES: Final = (
+    (refuse(503), "silent"),
+    (refuse(429, headers={"Retry-After": "3600"}), "answers"),
+    (refuse(502), "silent"),
+    (refuse(403, "M_FORBIDDEN"), "answers"),
+    (refuse(500), "silent"),
+    (refuse(200), "answers"),
+)
+
+
+async def test_only_silence_holds_the_others_up(tmp_path: Path) -> None:
+    """Where the long poll alone is limited, or answered with nonsense, what is to be sent is sent."""
+    heard = asyncio.Queue[str]()
+    acts = iter(TROUBLES)
+
+    async def act(request: web.Request, forward: Forward) -> web.StreamResponse:
+        return await next(acts)[0](request, forward)
+
+    machine = Machine.open("@wenk:localhost", "DEVICE", tmp_path, bytes(32))
+    async with (
+        standing_before("http://127.0.0.1:1") as proxy,
+        open_archive(f"sqlite+aiosqlite:///{tmp_path}/wenk.db", tmp_path) as archive,
+    ):
+        http = Homeserver(proxy.url, "token", patience_s=0)
+        account = Account("@wenk:localhost", "DEVICE", "token")
+        region = Region(name="Smallingerland", coordinators=())
+        identities = Identities(http, machine, Pins())
+        session = Session(http, machine, identities, archive.storage, region, account, Metrics())
+        session.server_is_silent = lambda: heard.put_nowait("silent")
+        session.server_answers = lambda: heard.put_nowait("answers")
+        with proxy.rule("GET", "/sync", act):
+            listening = asyncio.create_task(session.run())
+            for _act, expected in TROUBLES:
+                assert await asyncio.wait_for(heard.get(), 10) == expected
+                session.again()
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+        await http.close()
+    machine.close()

@@ -61,6 +61,16 @@ async def test_an_invitation_that_cannot_be_declined_holds_nothing_up(play: Play
         await anna.until(lambda: anna.members[room][play.bot] == "leave")
 
 
+async def test_an_invitation_whose_declining_was_limited_is_declined_all_the_same(play: Play, proxy: Proxy) -> None:
+    """The long poll names it once: nobody comes back to it."""
+    anna = play.anna.who
+    assert isinstance(anna, Person)
+    room, limited = await meet(anna), refuse(429, "M_LIMIT_EXCEEDED", {"Retry-After": "1"})
+    with proxy.rule("POST", f"/{quote(room)}/leave", at_first(1, limited)):
+        await anna.http.request("POST", f"{CLIENT}/{quote(room)}/invite", body={"user_id": play.bot})
+        await anna.until(lambda: anna.members[room].get(play.bot) == "leave")
+
+
 @pytest.mark.parametrize(("status", "errcode"), [(413, "M_TOO_LARGE"), (400, "M_BAD_JSON")])
 async def test_who_waits_for_a_card_that_the_server_will_never_take_gets_another(
     play: Play, proxy: Proxy, status: int, errcode: str

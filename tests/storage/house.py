@@ -88,6 +88,9 @@ class House:
                 room = await uow.rooms.get(room_id)
                 assert room is not None
                 while letter := await uow.outbox.next(room_id):
+                    if letter.event_id is not None:
+                        await uow.outbox.withdraw(letter.id)
+                        continue
                     if letter.not_before > self.now.timestamp() * 1000:
                         break
                     self._position += 1

@@ -161,7 +161,8 @@ async def test_a_new_identity_is_trusted_by_a_coordinator(house: House) -> None:
     assert (await house.audited())[-1] == "professional.trusted"
 
 
-async def test_a_welcome_that_no_device_could_read_is_repeated(house: House) -> None:
+@pytest.mark.parametrize("devices", [0, None], ids=["none", "not known"])
+async def test_a_welcome_that_no_device_could_read_is_repeated(house: House, devices: int | None) -> None:
     async with house.storage.unit() as uow:
         desk = await uow.rooms.desk(FATIMA)
         await uow.rooms.created(desk.id, "!desk:localhost")
@@ -169,7 +170,7 @@ async def test_a_welcome_that_no_device_could_read_is_repeated(house: House) -> 
     assert await house.deliver() == []  # the first one was readable
     async with house.storage.unit() as uow:
         unread = await uow.outbox.post(desk.id, "welcome", {"body": "", "wenk": {"kind": "welcome"}})
-        await uow.outbox.sent(unread, "$unread", 0)
+        await uow.outbox.sent(unread, "$unread", devices)
         for _ in range(2):
             await welcome_again(Office(uow, house.region), FATIMA)
     assert [card["wenk"]["kind"] for card in await house.deliver()] == ["welcome"]

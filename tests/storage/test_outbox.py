@@ -162,8 +162,11 @@ async def test_what_is_seen_was_sent_and_is_not_sent_again(archive: Archive) -> 
     desk = await archive.desk()
     async with archive.storage.unit() as uow:
         identity = await uow.outbox.post(desk, "signal.placed", card(), lifetime_ms=MINUTE_MS)
+        assert (await next_in(uow, desk)).event_id is None
         await uow.outbox.seen(7, "$card", identity)
         assert await uow.outbox.place(identity) == (7, "$card")
+        assert (await next_in(uow, desk)).event_id == "$card", "whoever sends learns that it stands there"
+        await uow.outbox.withdraw(identity)
         assert await uow.outbox.next(desk) is None
         assert await uow.outbox.latest(desk, "signal.placed") == ("$card", None)
         sealed = select(outbox.c.sealed).where(outbox.c.id == identity)

@@ -161,8 +161,8 @@ async def test_a_question_of_that_day_is_not_answered_today_and_what_was_seen_is
             async with restored.storage.reading() as uow:
                 assert await uow.questions._s.all(select(question)) == []
                 rows = await uow.outbox._s.all(select(outbox).where(outbox.c.id.in_([seen, unseen])))
-            states = {row.id: (row.state, row.sealed is None, row.redact_at is not None) for row in rows}
-            assert states == {seen: ("sent", True, True), unseen: ("pending", False, False)}
+            stands = {row.id: (row.event_id, row.redact_at is not None) for row in rows}
+            assert stands == {seen: ("$stands-there", True), unseen: (None, False)}
             assert (await restored.answer(FATIMA, "ja"))["code"] == "unknown_command"
         finally:
             await restored.storage.close()

@@ -206,7 +206,8 @@ async def test_what_we_said_and_the_database_does_not_know_is_emptied(bot: Bot, 
         await uow._session.run(delete(outbox).where(outbox.c.id == card_id))
     await sender.hear()
     await sender.until_said(desk)
-    card, kept = [await anna.wait_for(lambda card, one=one: card.wenk.get("id") == one) for one in (card_id, kept_id)]
+    card = await anna.wait_for(lambda card: card.wenk.get("id") == card_id)
+    kept = await anna.wait_for(lambda card: card.wenk.get("id") == kept_id)
     event = f"/_matrix/client/v3/rooms/{quote(desk.matrix_id or '')}/event/"
     assert not (await bot.http.request("GET", event + quote(card.event_id)))["content"]
     assert (await bot.http.request("GET", event + quote(kept.event_id)))["content"]

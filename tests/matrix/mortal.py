@@ -30,7 +30,8 @@ FOLDER: Final = "WENK_MORTAL"
 """The environment variable with the folder of fuse and steps."""
 _KEYS: Final = {"bot.olm", "bot.store"}
 """Where keys are kept: a step is named by whoever had it done."""
-_WORD: Final = re.compile(r"[A-Za-z_.]+")
+_WORD: Final = re.compile(r"[a-z_.]+([A-Z][a-z]+)*")
+"""As `createRoom`; a random id hardly ever looks so, though one in twenty has neither digits nor signs."""
 _site: ContextVar[str] = ContextVar("_site")
 
 

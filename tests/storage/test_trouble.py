@@ -7,6 +7,7 @@ import logging
 import resource
 import signal
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -34,7 +35,8 @@ PEOPLE: Final = {f"@{given.lower()}:localhost": given for given in ("Ada", "Bram
 """Who takes part, and the given name of the children that they signal."""
 SIGNALS: Final = 4
 """How many each of them places."""
-WITHIN_S: Final = 60
+WITHIN_S: Final = 90
+MINUTE_S: Final = 60
 
 Trouble = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -199,6 +201,23 @@ async def test_sqlite_in_trouble(
         }
         await all_goes_well(busy, troubles[what], caplog)
     assert {"locked": "SQLITE_BUSY", "full": "its disk is full", "read-only": "SQLITE_READONLY"}[what] in caplog.text
+
+
+async def test_sqlite_locked_for_a_minute(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The same with the patience of real life, as long as an administrator's copy program may take."""
+    file = tmp_path / "wenk.db"
+    async with busy_on(f"sqlite+aiosqlite:///{file}", tmp_path) as busy:
+
+        @asynccontextmanager
+        async def locked_by_another() -> AsyncIterator[None]:
+            async with locked(file):
+                until = time.monotonic() + MINUTE_S
+                yield
+                assert busy.alarm() == 1
+                await asyncio.sleep(until - time.monotonic())
+                assert busy.alarm() == 1
+
+        await all_goes_well(busy, locked_by_another, caplog)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from bot.admin import AdminFault
@@ -16,6 +17,7 @@ from bot.app import run
 from bot.config import Config, ConfigFault, load
 from bot.crosssigning import ForeignIdentity, SignatureRefused
 from bot.doctor import examine
+from bot.evaluate import EvaluateFault, evaluate
 from bot.http import LoggedOut, MatrixError, Unreachable
 from bot.init import init
 from bot.login import SessionFault
@@ -32,8 +34,9 @@ from storage.trouble import explain
 from storage.vault import Vault
 
 FAULTS = (
-    AdminFault, AlreadyRunning, BackupFault, ConfigFault, DBAPIError, DatabaseFault, ForeignIdentity, JournalFault,
-    KeysFault, MatrixError, OSError, SessionFault, SignatureRefused, StoreFailed, StoreInUse, StoreSealed, Unreachable,
+    AdminFault, AlreadyRunning, BackupFault, ConfigFault, DBAPIError, DatabaseFault, EvaluateFault, ForeignIdentity,
+    JournalFault, KeysFault, MatrixError, OSError, SessionFault, SignatureRefused, StoreFailed, StoreInUse, StoreSealed,
+    Unreachable,
 )  # fmt: skip
 """What an administrator can do something about: one line, no trace."""
 EXIT_FAULT = 1
@@ -105,6 +108,13 @@ def _parser() -> argparse.ArgumentParser:
         command("restore", "load a backup of the database, erase again what was erased since; a new device", _restore)
     )
     brought.add_argument("backup", type=Path, metavar="BACKUP", help="what `wenk backup` made")
+    tried = command("evaluate", "try the matcher on two CSV files: which rows are about one child", _evaluate)
+    tried.add_argument("register", type=Path, metavar="REGISTER.csv", help="whom is known")
+    tried.add_argument("new", type=Path, metavar="NEW.csv", help="whom to find among them; the same columns")
+    tried.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.csv", help="the matches")
+    tried.add_argument(
+        "--without-twin-guard", action="store_true", help="lift every guard: score and threshold alone, to compare"
+    )
     return parser
 
 
@@ -148,6 +158,17 @@ async def _backup(arguments: argparse.Namespace) -> int:
 
 async def _restore(arguments: argparse.Namespace) -> int:
     await restore(load(arguments.config), arguments.backup, print)
+    return 0
+
+
+async def _evaluate(arguments: argparse.Namespace) -> int:
+    evaluate(
+        arguments.register,
+        arguments.new,
+        arguments.output,
+        guarded=not arguments.without_twin_guard,
+        console=Console(stderr=True),
+    )
     return 0
 
 

@@ -82,6 +82,13 @@ def parse_address(text: str) -> Address:
     return Address("home", "".join(found.groups()).upper(), int(house[1]), _one_spelling(house[2]))
 
 
+def parse_house(text: str) -> tuple[str, str]:
+    """House number and suffix: `12a`, `12-A` and `12 A` are one, `12-2` is another. What is neither stays as it is."""
+    plain = " ".join(normalize("NFKC", text).casefold().split())
+    house = _HOUSE.fullmatch(plain)
+    return (house[1], _one_spelling(house[2])) if house else (plain, "")
+
+
 def _one_spelling(suffix: str) -> str:
     """`-A`, ` a` and `a` are one; `2-1` and `21` are two."""
     words = " ".join(re.findall("[a-z]+|[0-9]+", suffix))

@@ -1,4 +1,9 @@
-"""Are two signals about one child? For now only what is certain; the full matcher takes the same seam."""
+"""Are two signals about one child? What handlers ask, and for now only what is certain is a match.
+
+Live matching stays so until there are reviews: a doubtful match that nobody decides would be lost. Then
+`domain.matcher.Matcher.decide` takes the place of `compare`, and `domain.candidates.tags` that of `tags`, for which the
+stored ones are made anew.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +23,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict, the score it rests on, and what agrees: `born`, `given`, `surname`."""
+    """The verdict, the score it rests on, and why: the fields that agree, or a matcher's levels and guards."""
 
     verdict: Verdict
     score: float

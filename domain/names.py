@@ -1,5 +1,6 @@
 """Names of people: which texts are names, and when two of them are surely the same."""
 
+import re
 from unicodedata import category, combining, normalize
 
 from domain.faults import BadInput
@@ -44,6 +45,10 @@ PREFIXES = frozenset(
     """.split()  # noqa: SIM905 (a list of words, not a column of quotes)
 )
 
+# What stands before the second half of a given name, with which it is one.
+_PARTICLES = frozenset("abd abdel abdoel abdul abou abu al el ibn oum umm".split())  # noqa: SIM905 (as above)
+_APART = re.compile(r"[\s.,]+")
+
 
 def check_name(text: str) -> str:
     """The name in one spelling: white space collapsed, composed (NFC). Raises BadName.
@@ -74,6 +79,27 @@ def fold(text: str) -> str:
     bare = (char for char in plain if not combining(char) and category(char) != "Cf")
     words = "".join(char if category(char)[0] in "LMN" else " " for char in bare)
     return " ".join(words.replace("ij", "y").split())
+
+
+def given_names(given: str) -> tuple[str, ...]:
+    """The given names to compare: folded, one that is hyphenated or has a particle (`Abdul Rahman`) as one word.
+
+    So `Anne-Marie` and `Anne-Sophie` have no name in common. An initial is a name of one letter.
+    """
+    names: list[str] = []
+    glued = ""
+    for word in _APART.split(given):
+        folded = glued + fold(word).replace(" ", "")
+        glued = folded if folded in _PARTICLES else ""
+        if folded and not glued:
+            names.append(folded)
+    return (*names, glued) if glued else tuple(names)
+
+
+def surname_parts(surname: str) -> tuple[str, ...]:
+    """The words of the surname without its prefixes, sorted, each once: those of a double name come in any order."""
+    words = fold(surname).split()
+    return tuple(sorted({word for word in words if word not in PREFIXES} or set(words)))
 
 
 def given_key(given: str) -> tuple[str, ...]:

@@ -1,0 +1,61 @@
+"""Are two signals about one child: introduce, ask a coordinator, or nothing.
+
+The score says how likely it is; the guards say what no score may decide. Handlers decide with `domain.matching.compare`
+(only what is certain) until there are reviews; then they call `Matcher.decide` in its place, with `candidates.tags`.
+"""
+
+from domain.levels import Born, Given, Levels, Surname, levels
+from domain.matching import Decision, Verdict
+from domain.profile import Profile
+from domain.weights import AUTO_ODDS, REVIEW_ODDS, Frequencies, Scale, Weights, threshold
+
+GUARDS = frozenset({"guard.twin", "guard.born", "guard.surname", "guard.shielded"})
+"""Why a match that scores high enough is not automatic."""
+_FIRST_NAME = frozenset({Given.MORE, Given.SAME, Given.CALL})
+_BIRTHDAY = frozenset({Born.SAME, Born.SWAPPED, Born.TYPO})
+_NO_SURNAME = frozenset({Surname.OTHER, Surname.SWAPPED, Surname.UNKNOWN})
+
+
+class Matcher:
+    """Decides on two profiles. `size` is the number of signals that the one compared with was found among."""
+
+    def __init__(
+        self, weights: Weights, size: int, frequencies: Frequencies | None = None, *, guarded: bool = True
+    ) -> None:
+        self._scale = Scale(weights, frequencies or Frequencies(weights.usual))
+        self._auto = threshold(AUTO_ODDS, size)
+        self._review = threshold(REVIEW_ODDS, size)
+        self._guarded = guarded
+
+    def decide(self, one: Profile, other: Profile) -> Decision:
+        """The same whichever comes first. The reasons are the levels of agreement and the guards that held."""
+        agreed = levels(one, other)
+        score = self._scale.weigh(agreed, one, other)
+        guards = tuple(_guards(agreed, one, other)) if self._guarded else ()
+        verdict = Verdict.NONE
+        if score >= self._review and not (self._guarded and _another_child(agreed)):
+            verdict = Verdict.AUTO if score >= self._auto and not guards else Verdict.REVIEW
+        return Decision(verdict, score, (*agreed, *guards))
+
+
+def _guards(agreed: Levels, one: Profile, other: Profile) -> list[str]:
+    """What stands in the way of an automatic match.
+
+    Household evidence is not evidence of a person: twins have surname, birth date and address in common, so the first
+    given name has to agree. Other surnames may be old and new ones, which are never linked automatically.
+    """
+    held: list[str] = []
+    if agreed.given not in _FIRST_NAME:
+        held.append("guard.twin")
+    if agreed.born not in _BIRTHDAY or not (one.born_to_the_day and other.born_to_the_day):
+        held.append("guard.born")
+    if agreed.surname in _NO_SURNAME:
+        held.append("guard.surname")
+    if one.shielded or other.shielded:
+        held.append("guard.shielded")
+    return held
+
+
+def _another_child(agreed: Levels) -> bool:
+    """A twin, brother or sister: known by another name, or by one that is not the same, and born on another day."""
+    return agreed.given is Given.OTHER or (agreed.born is Born.OTHER and agreed.given not in _FIRST_NAME)

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import json
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,13 +16,11 @@ from urllib.parse import quote as _quote
 import aiohttp
 from yarl import URL
 
+from bot.waiting import again_in_s, backoff_s
+
 log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_S: Final = 60.0
-FIRST_PAUSE_S: Final = 1.0
-LONGEST_PAUSE_S: Final = 60.0
-LONGEST_OBEYED_S: Final = 3600.0  # a Retry-After beyond an hour is a mistake: nobody would see the bot come back
-_LONGEST_OBEYED_MS: Final = 1000 * LONGEST_OBEYED_S
 
 
 class MatrixError(Exception):
@@ -280,37 +277,7 @@ def _read(status: int, raw: bytes, retry_after: str | None) -> _Answer | None:
         if status < HTTPStatus.MULTIPLE_CHOICES:
             return None
         body = {}
-    return _Answer(status, body, _again_in_s(retry_after, body))
-
-
-def _again_in_s(retry_after: str | None, body: Any) -> float | None:  # noqa: ANN401 (JSON)
-    """How long we are told to wait, within bounds; None if nothing of use is said."""
-    seconds = _seconds(retry_after, body)
-    return min(seconds, LONGEST_OBEYED_S) if seconds is not None and seconds > 0 else None
-
-
-def _seconds(retry_after: str | None, body: Any) -> float | None:  # noqa: ANN401 (JSON)
-    """How long we are told to wait: in seconds, as a moment, or in Matrix' older milliseconds."""
-    if retry_after is not None:
-        try:
-            return float(retry_after)
-        except ValueError:
-            pass
-        try:
-            return (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
-            pass
-    milliseconds = body.get("retry_after_ms") if isinstance(body, dict) else None
-    # Divided as it stands, a number of four hundred digits would not fit.
-    return min(milliseconds, _LONGEST_OBEYED_MS) / 1000 if isinstance(milliseconds, int | float) else None
-
-
-def backoff_s(attempt: int, asked_s: float | None = None) -> float:
-    """Seconds until the next attempt: what the server asked for, else doubling with jitter, within bounds."""
-    if asked_s is not None:
-        return asked_s
-    doubling = FIRST_PAUSE_S * 2.0 ** min(attempt, 10)
-    return min(LONGEST_PAUSE_S, doubling * random.uniform(1.0, 1.5))  # noqa: S311 (jitter is no secret)
+    return _Answer(status, body, again_in_s(retry_after, body))
 
 
 def backoff_after_s(fault: Exception, attempt: int) -> float:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from bot.http import Homeserver, backoff_s
+from bot.http import Homeserver
 from bot.metrics import Metrics
 from bot.recovery import Recovery
 from bot.schedule import Schedule
 from bot.session import Session
+from bot.waiting import backoff_s
 from bot.watch import Watch
 from bot.web import serve
 from bot.workers import STOP_WITHIN_S, Crew

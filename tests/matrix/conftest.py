@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from bot.demo.synapse import LocalSynapse
 from tests.js_person import DRIVER, JsPerson
+from tests.matrix.proxy import Proxy, standing_before
 
 _numbers = count(1)
 
@@ -23,6 +24,13 @@ async def synapse(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Loc
     """One homeserver with generous limits, shared by all tests: each takes accounts of its own (`new_name`)."""
     async with LocalSynapse(tmp_path_factory.mktemp("synapse"), limits="generous") as server:
         yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def proxy(synapse: LocalSynapse) -> AsyncIterator[Proxy]:
+    """What may stand between a module's bot and the homeserver."""
+    async with standing_before(synapse.url) as between:
+        yield between
 
 
 @pytest.fixture

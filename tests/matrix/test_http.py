@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.http import LONGEST_OBEYED_S, LONGEST_PAUSE_S, HeldBack, Homeserver, LoggedOut, MatrixError, Unreachable, quote
+from bot.http import HeldBack, Homeserver, LoggedOut, MatrixError, Unreachable, quote
+from bot.waiting import LONGEST_OBEYED_S, LONGEST_PAUSE_S
 
 Answer = Callable[[web.Request], web.StreamResponse]
 PATH = "/_matrix/client/v3/rooms/%21secret%3Ax/send"

@@ -15,17 +15,11 @@ from aiohttp import web
 
 from bot.demo.synapse import LocalSynapse
 from tests.matrix.killing import Keeper, Pair, a_pair
-from tests.matrix.proxy import Forward, Proxy, at_first, hang_up, standing_before
+from tests.matrix.proxy import Forward, Proxy, at_first, hang_up
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _CREATE: Final = "/createRoom"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def proxy(synapse: LocalSynapse) -> AsyncIterator[Proxy]:
-    async with standing_before(synapse.url) as between:
-        yield between
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

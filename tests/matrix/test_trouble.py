@@ -12,18 +12,12 @@ from bot.demo.synapse import LocalSynapse
 from bot.http import quote
 from tests.matrix.people import meet
 from tests.matrix.play import CLIENT, Play, playing
-from tests.matrix.proxy import SEND, Act, Proxy, at_first, away, hang_up, hold, refuse, standing_before
+from tests.matrix.proxy import SEND, Act, Proxy, at_first, away, hang_up, hold, refuse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CREATE = "/createRoom"
 ABOUT_SOMEBODY = "/(keys/query|keys/claim|invite)"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def proxy(synapse: LocalSynapse) -> AsyncIterator[Proxy]:
-    async with standing_before(synapse.url) as between:
-        yield between
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

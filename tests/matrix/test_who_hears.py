@@ -11,17 +11,11 @@ from bot.demo.person import Person
 from bot.demo.synapse import LocalSynapse
 from bot.http import quote
 from tests.matrix.play import ADMIN, Admin, Play, Seat, administrator, playing
-from tests.matrix.proxy import Forward, Proxy, standing_before
+from tests.matrix.proxy import Forward, Proxy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 COMMAND = "!signaal Sanne; de Vries; 14-03-2015; 9203 ZX 95a"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def proxy(synapse: LocalSynapse) -> AsyncIterator[Proxy]:
-    async with standing_before(synapse.url) as between:
-        yield between
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

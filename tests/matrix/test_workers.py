@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from bot.http import FIRST_PAUSE_S, LONGEST_PAUSE_S, HeldBack, Unreachable
+from bot.http import HeldBack, Unreachable
+from bot.waiting import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from bot.workers import Workers
 from tests.matrix.hurry import in_no_time
 

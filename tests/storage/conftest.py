@@ -1,12 +1,27 @@
 """A house on each database, or only its storage."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.postgres import LocalPostgres, local_postgres
 from tests.storage.archive import Archive, open_archive
 from tests.storage.house import House, open_house
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalPostgres]:
+    """A PostgreSQL of a module's own, to be maltreated."""
+    with local_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def url(server: LocalPostgres) -> Iterator[str]:
+    """An empty database on it."""
+    with server.fresh_database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """One Wenk per database, wherever its data directory is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from storage import alone as module
 from storage.alone import AlreadyRunning, alone
 from storage.engine import DatabaseFault
-from tests.postgres import LocalPostgres, local_postgres
+from tests.postgres import LocalPostgres
 
 WITHIN_S = 60
 
@@ -48,19 +48,6 @@ async def test_a_database_that_is_not_there_says_what_to_do() -> None:
     with pytest.raises(DatabaseFault, match=r"check storage\.url"):
         async with alone("postgresql+psycopg://wenk@/wenk?host=/nowhere/at/all"):
             pass
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LocalPostgres]:
-    """A server of our own, to be restarted."""
-    with local_postgres() as server:
-        yield server
-
-
-@pytest.fixture
-def url(server: LocalPostgres) -> Iterator[str]:
-    with server.fresh_database() as url:
-        yield url
 
 
 def holder(server: LocalPostgres, url: str) -> int | None:

@@ -8,7 +8,7 @@ import resource
 import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ from storage import engine, postgresql
 from storage.database import Storage
 from storage.schema import signal as signal_table
 from storage.trouble import explain, is_trouble
-from tests.postgres import LocalPostgres, local_postgres
+from tests.postgres import LocalPostgres
 from tests.storage.archive import OTHER, Archive, open_archive
 from tests.storage.house import ANNA
 from tests.storage.test_sqlite import locked
@@ -218,19 +218,6 @@ async def test_sqlite_locked_for_a_minute(tmp_path: Path, caplog: pytest.LogCapt
                 assert busy.alarm() == 1
 
         await all_goes_well(busy, locked_by_another, caplog)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LocalPostgres]:
-    """A server of our own, to be maltreated."""
-    with local_postgres() as server:
-        yield server
-
-
-@pytest.fixture
-def url(server: LocalPostgres) -> Iterator[str]:
-    with server.fresh_database() as url:
-        yield url
 
 
 def stopped(server: LocalPostgres, how: signal.Signals) -> Trouble:

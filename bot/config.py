@@ -148,6 +148,10 @@ def _check(config: Config) -> None:
         "[region] coordinators must be one or more Matrix ids, such as @anna:example.nl",
         bool(region.coordinators) and all(map(_is_user_id, region.coordinators)),
     )
+    _demand(
+        "[region] shielded_coordinator must be one of coordinators",
+        not region.shielded_coordinator or region.shielded_coordinator in region.coordinators,
+    )
     _demand("[region] coordinators: the bot cannot be one itself", matrix.user_id not in region.coordinators)
     _demand("[web] listen must be host:port, such as 127.0.0.1:8080", _is_address(config.web.listen))
 

@@ -20,7 +20,7 @@ from bot.metrics import Metrics
 from bot.workers import STOP_WITHIN_S, describe
 from domain.region import Region
 from handlers.office import Office
-from handlers.sweep import run_due
+from handlers.sweep import run_due, run_rematches
 from handlers.words import line
 from storage.database import Storage
 
@@ -30,17 +30,23 @@ TICK = timedelta(minutes=1)
 _SLACK = timedelta(seconds=5)
 _SOON = timedelta(seconds=5)
 _TICK_ID = "tick"
+_REMATCH_ID = "rematch"
+_REMATCH = timedelta(seconds=4)
+"""How often signals are looked for whose matches changed."""
 
 
-class EveryMinute(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
-    """A minute from now, whatever time it was before.
+class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler 3 ships no types
+    """So long from now, whatever time it was before.
 
     APScheduler's own interval counts on from the last tick: a clock that jumps years ahead would make it reckon out a
     million missed ones (FIELD-NOTES, APScheduler 3).
     """
 
+    def __init__(self, span: timedelta) -> None:
+        self._span = span
+
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
-        return now + TICK
+        return now + self._span
 
 
 class Schedule:
@@ -61,9 +67,9 @@ class Schedule:
 
     def start(self) -> None:
         """Tick every minute from now on."""
-        self._scheduler.add_job(
-            self.tick, EveryMinute(), id=_TICK_ID, coalesce=True, max_instances=1, misfire_grace_time=None
-        )
+        how = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        self._scheduler.add_job(self.tick, Every(TICK), id=_TICK_ID, **how)
+        self._scheduler.add_job(self._rematch, Every(_REMATCH), id=_REMATCH_ID, **how)
         self._scheduler.start()
 
     async def stop(self) -> None:
@@ -75,10 +81,10 @@ class Schedule:
 
     def nudge(self) -> None:
         """The clock may have jumped: after a jump back the ticker would sleep on for as long as that was."""
-        job = self._scheduler.get_job(_TICK_ID) if self._scheduler.running else None
         now = self._storage.clock()
-        if job is not None and not now - _SLACK < job.next_run_time < now + TICK + _SLACK:
-            job.modify(next_run_time=now)
+        for job in self._scheduler.get_jobs() if self._scheduler.running else ():
+            if not now - _SLACK < job.next_run_time < now + TICK + _SLACK:
+                job.modify(next_run_time=now)
 
     def at_once(self, after: timedelta = timedelta()) -> None:
         """Tick now, or so much later, and not only when the minute is over."""
@@ -121,6 +127,16 @@ class Schedule:
         log.error("due work: %s", describe(fault))  # no text: it could hold what it must not
         self._metrics.faults.labels(part="schedule").inc()
         self._metrics.raise_alarm("due_work")
+
+    async def _rematch(self) -> None:
+        """What waits for a moment only, and not for the minute to be over."""
+        async with self._ticking:
+            with suppress(LoggedOut):
+                await self._try(self._do_rematches)
+
+    async def _do_rematches(self) -> None:
+        if await self._clocks.still_agree():
+            self._metrics.due_done.inc(await run_rematches(self._storage, self._region))
 
     async def _due(self) -> None:
         self._metrics.due_done.inc(await run_due(self._storage, self._region))

@@ -1,6 +1,6 @@
 """Who is introduced to whom: one joins only if matched with every active participant."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +18,10 @@ class Pairing(StrEnum):
         return self in {Pairing.AUTO, Pairing.CONFIRMED}
 
 
+Decided = Callable[[int, int], Pairing | None]
+"""What was decided about two signals; None: they were never compared, or not found alike."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """An open introduction and the signals that actively take part in it."""
@@ -27,44 +31,60 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
-    """The new signal joins this introduction."""
+class Meeting:
+    """Those who join an introduction, or begin one (None); in the order in which they were found."""
 
-    introduction: int
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """A new introduction begins between the new signal and these, oldest first."""
-
-    signals: tuple[int, ...]
+    introduction: int | None
+    joining: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Nobody is told until these signals, too, are found to be on the same child as the new one."""
+class Plan:
+    """Who meets now, and of which pairs a coordinator has to say first whether they are about one child."""
 
-    undecided: frozenset[int]
+    meetings: tuple[Meeting, ...]
+    undecided: frozenset[tuple[int, int]]
 
 
-def plan(
-    matched: Iterable[int], groups: Sequence[Group], are_matched: Callable[[int, int], bool]
-) -> Join | Begin | Wait | None:
-    """What follows for a new signal that is matched with these active signals; None: nothing.
+@dataclass(slots=True)
+class _Circle:
+    introduction: int | None
+    signals: set[int]
+    joining: list[int]
 
-    `groups` are the open introductions in which any of them takes part; `are_matched` tells of two older signals
-    whether they are matched with each other.
+
+def plan(new: int, matched: Iterable[int], groups: Sequence[Group], decided: Decided) -> Plan:
+    """What follows for a signal that is matched with these active signals, the oldest first.
+
+    `groups`: the open introductions in which any of them takes part, the signal itself included; who is together in one
+    already is left as they are. Two meet in an introduction of one of them, if the other is matched with all who take
+    part. While that is not decided of somebody, they wait; where it was refused they begin one of their own: both were
+    found to be on the same child, and that is what they are told.
     """
-    known = frozenset(matched)
-    if not known:
-        return None
-    for group in groups:
-        if group.signals <= known:
-            return Join(group.introduction)
-    if groups:
-        return Wait(frozenset().union(*(group.signals for group in groups)) - known)
-    circle: list[int] = []
-    for candidate in sorted(known):
-        if all(are_matched(candidate, other) for other in circle):
-            circle.append(candidate)
-    return Begin(tuple(circle))
+    circles = [_Circle(group.introduction, set(group.signals), []) for group in groups]
+    undecided: set[tuple[int, int]] = set()
+    for other in sorted(matched):
+        if any({new, other} <= circle.signals for circle in circles):
+            continue
+        waiting: set[tuple[int, int]] = set()
+        for circle, who in _ways(circles, new, other):
+            pairings = {member: decided(who, member) for member in circle.signals}
+            if all(pairing is not None and pairing.matched for pairing in pairings.values()):
+                circle.signals.add(who)
+                circle.joining.append(who)
+                break
+            if Pairing.REFUSED not in pairings.values():
+                open_ones = (member for member, pairing in pairings.items() if pairing is None or not pairing.matched)
+                waiting |= {(min(who, member), max(who, member)) for member in open_ones}
+        else:
+            undecided |= waiting
+            if not waiting:
+                circles.append(_Circle(None, {new, other}, [new, other]))
+    meetings = tuple(Meeting(circle.introduction, tuple(circle.joining)) for circle in circles if circle.joining)
+    return Plan(meetings, frozenset(undecided))
+
+
+def _ways(circles: Sequence[_Circle], new: int, other: int) -> Iterator[tuple[_Circle, int]]:
+    """The introductions in which two could meet, each with the one of them who would join."""
+    yield from ((circle, new) for circle in circles if other in circle.signals)
+    yield from ((circle, other) for circle in circles if new in circle.signals)

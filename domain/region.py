@@ -10,12 +10,15 @@ from domain.life import Terms
 class Region:
     """The choices of one region.
 
-    `coordinators` are the Matrix ids of the first ones. Terms in years or days; `daily_cap` in signals per professional
-    and day; `card_minutes`: how long the bot's own cards that hold a child's data stay readable.
+    `coordinators` are the Matrix ids of the first ones; the reviews of shielded children are for
+    `shielded_coordinator` alone, who is the first of them unless another is named. Terms in years or days; `daily_cap`
+    in signals per professional and day; `card_minutes`: how long the bot's own cards that hold a child's data stay
+    readable.
     """
 
     name: str
     coordinators: tuple[str, ...]
+    shielded_coordinator: str = ""
     language: Literal["nl", "en"] = "nl"
     index_name: str = "Verwijsindex"
     basis: Literal["jeugdwet", "toestemming"] = "jeugdwet"
@@ -27,6 +30,11 @@ class Region:
     daily_cap: int = 50
     different_organisations: bool = False
     card_minutes: int = 60
+
+    @property
+    def of_shielded(self) -> str:
+        """Whose the reviews of shielded children are."""
+        return self.shielded_coordinator or self.coordinators[0]
 
     @property
     def terms(self) -> Terms:

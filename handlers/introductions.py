@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TypeVar
 
-from domain.introducing import Begin, Group, Join, plan
 from handlers.cards import Card, card
 from handlers.office import Office
 from handlers.words import Line, line
@@ -35,27 +34,14 @@ def contact_line(person: Person) -> Line:
     return line("contact", **contact_of(person))
 
 
-async def introduce(office: Office, new: Signal, matched: Sequence[Signal]) -> None:
-    """Bring the owner of a signal together with the owners of the active signals that it is matched with."""
+async def meet(office: Office, number: int | None, newcomers: Sequence[Signal]) -> None:
+    """The owners of these signals join an introduction, or begin one (None)."""
     uow = office.uow
-    groups = await uow.introductions.open_ones_of_signals(each.id for each in matched)
-    decided = {each.id: await uow.pairs.decided(each) for each in matched}
-    follows = plan(
-        [each.id for each in matched],
-        [Group(group.id, frozenset(who.signal_id for who in group.active if who.signal_id)) for group in groups],
-        lambda one, other: other in decided[one] and decided[one][other].matched,
-    )
-    match follows:
-        case Join(number):
-            await uow.introductions.set_close_on(number, None)
-            await _take_part(office, number, [new])
-        case Begin(signals):
-            reference = await office.reference("M", uow.introductions.exists)
-            number = await uow.introductions.open(reference, uow.today + timedelta(days=office.region.contact_days))
-            await _take_part(office, number, [new, *(each for each in matched if each.id in signals)])
-        case _:
-            # Waiting for pairs that a coordinator has to decide first: nobody is told anything.
-            pass
+    if number is None:
+        reference = await office.reference("M", uow.introductions.exists)
+        number = await uow.introductions.open(reference, uow.today + timedelta(days=office.region.contact_days))
+    await uow.introductions.set_close_on(number, None)
+    await _take_part(office, number, newcomers)
 
 
 async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -> None:
@@ -163,6 +149,8 @@ async def step_out(office: Office, joined: Introduction, user_id: str, *, at_onc
     await uow.rooms.unwant(room.id, user_id)
     remaining = [who for who in joined.active if who.user_id != user_id]
     person = await _person(office, user_id)
+    # Somebody may have waited for whoever leaves now.
+    await uow.rematches.want(*(who.signal_id for who in remaining if who.signal_id is not None))
     if len(remaining) > 1:
         closes: tuple[Line, ...] = ()
     elif at_once:

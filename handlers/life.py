@@ -30,6 +30,10 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     if follows.tell is not None and by != signal.owner and await _hears(office, signal.owner):
         await office.tell(signal.owner, card(follows.tell, line(follows.tell, ref=signal.ref), ref=signal.ref))
     if follows.to is State.ERASED:
+        if await uow.reviews.of_signal(signal):
+            # Who decided whether it is one child has seen whose it is.
+            for coordinator in await uow.people.coordinators():
+                await uow.outbox.drop_personal((await uow.rooms.desk(coordinator.user_id)).id)
         await uow.signals.erase(signal)
         # It may be of a brother or sister; then their surname and address are typed once more.
         await uow.questions.drop(signal.owner, FAMILY)
@@ -69,7 +73,7 @@ async def _report(office: Office, signal: Signal, event: Event) -> None:
     shown: dict[str, Signal] = {}
     paired = [await uow.signals.get(number) for number in sorted(await uow.pairs.decided(signal))]
     for other in await all_caught_up(office, [each for each in paired if each is not None]):
-        if signal.owner in await uow.pairs.disclosed_to(other):
+        if signal.owner in await uow.pairs.disclosed_to(other, "match", "earlier"):
             shown[other.owner] = other
     if not shown:
         return

@@ -1,54 +1,131 @@
-"""Finding the other signals on the same child, and what follows for those whose signals they are."""
+"""Finding the other signals on the same child, and bringing those together whose signals they are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from domain.candidates import tags
 from domain.child import Child
-from domain.introducing import Pairing
+from domain.introducing import Group, Pairing, plan
 from domain.life import State
-from domain.matching import Verdict, compare, tags
-from handlers.introductions import introduce, tell_of_earlier
+from domain.matcher import Matcher
+from domain.matching import Decision, Verdict, identical
+from domain.profile import Profile
+from domain.weights import Weights
+from handlers.introductions import meet, tell_of_earlier
 from handlers.life import all_caught_up
 from handlers.office import Office
+from storage.introductions import Introduction
 from storage.people import Person
 from storage.signals import Signal
 
 
+def tags_of(child: Child) -> Collection[str]:
+    """The texts by which a signal on this child is to be found."""
+    return tags(Profile.of(child))
+
+
 async def candidates(office: Office, child: Child) -> list[Signal]:
     """The signals that may be on this child, with what is due of them done: the refusals' and the match's."""
-    return await all_caught_up(office, await office.uow.signals.found_by(tags(child)))
+    return await all_caught_up(office, await office.uow.signals.found_by(tags_of(child)))
+
+
+async def judge(office: Office) -> Callable[[Child, Child], Decision]:
+    """Who says of two children whether they are one, among as many as there are signals."""
+    matcher = Matcher(Weights.learned(), await office.uow.signals.size())
+    return lambda one, other: matcher.decide(Profile.of(one), Profile.of(other))
+
+
+async def is_one_child(office: Office, one: Child, other: Child) -> bool:
+    """Typed as the same, or certainly one child born on one day: one professional does not place two signals on it.
+
+    With two birthdays there may be two children, and who is refused could not place the second at all.
+    """
+    if identical(one, other):
+        return True
+    return one.born == other.born and (await judge(office))(one, other).verdict is Verdict.AUTO
 
 
 async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
-    """Match an active signal with the `candidates` found, now that it is new or may be matched again.
+    """Match an active signal with the `candidates` found, now that it is new, is another child's or may be heard again.
 
-    Frozen signals and those of suspended professionals are matched silently: it comes out when they may be heard again.
+    Only what is certain: this is part of what its owner waits for, and takes as long whether there is a doubt or not.
+    Doubts are looked for in a moment (handlers.reviews.look_closer). Frozen signals and those of suspended
+    professionals are matched silently: it comes out when they may be heard again.
     """
     uow = office.uow
-    owner = await uow.people.get(new.owner)
-    decided = await uow.pairs.decided(new)
-    active: list[Signal] = []
-    earlier: list[Signal] = []
-    # Nobody learns of what should have ended or be gone, nor waits for it, also when the sweep is late.
+    decided, compare = await uow.pairs.decided(new), await judge(office)
     for known in found:
-        other = await uow.people.get(known.owner)
-        if owner is None or other is None or not _may_match(office, owner, other):
+        if known.id in decided or known.owner == new.owner:
             continue
-        pairing = decided.get(known.id)
-        if pairing is None and compare(new.child, known.child).verdict is Verdict.AUTO:
-            pairing = Pairing.AUTO
-            await uow.pairs.add(new, known, pairing)
-        if pairing is None or not pairing.matched:
-            continue
-        if known.state is State.ACTIVE and other.professional == "active":
-            active.append(known)
-        elif known.state is State.INACTIVE:
-            earlier.append(known)
-    shown_before = [known for known in earlier if new.owner in await uow.pairs.disclosed_to(known, "earlier")]
-    await introduce(office, new, active)
-    await tell_of_earlier(office, new, [known for known in earlier if known not in shown_before])
+        if compare(new.child, known.child).verdict is Verdict.AUTO:
+            await uow.pairs.decide(new, known, Pairing.AUTO)
+    await bring_together(office, new)
+    await uow.rematches.want(new.id)
 
 
-def _may_match(office: Office, owner: Person, other: Person) -> bool:
-    if owner.user_id == other.user_id:
+async def bring_together(office: Office, signal: Signal) -> Collection[tuple[int, int]]:
+    """Introduce the owner of a signal to the others on the same child, and show once who was involved before.
+
+    May be run again at any moment: who was introduced is not introduced again. The pairs of signals of which has to be
+    known first whether they are about one child.
+    """
+    uow = office.uow
+    owner = await uow.people.get(signal.owner)
+    if signal.state is not State.ACTIVE or owner is None or owner.professional != "active":
+        return ()
+    decided = await uow.pairs.decided(signal)
+    # Nobody learns of what should have ended or be gone, nor waits for it, also when the sweep is late.
+    known = await all_caught_up(
+        office, await uow.signals.some(number for number, pairing in decided.items() if pairing.matched)
+    )
+    others = [each for each in known if await _may_meet(office, owner, each)]
+    undecided = await _introduce(office, signal, [each for each in others if each.state is State.ACTIVE])
+    await _show_earlier(office, signal, [each for each in others if each.state is State.INACTIVE])
+    return undecided
+
+
+async def _introduce(office: Office, signal: Signal, active: Sequence[Signal]) -> Collection[tuple[int, int]]:
+    uow = office.uow
+    groups = await uow.introductions.open_ones_of_signals([signal.id, *(each.id for each in active)])
+    apart: dict[str, Signal] = {}
+    for other in active:
+        person = await uow.people.get(other.owner)
+        is_heard = person is not None and person.professional == "active"
+        if is_heard and not any(_are_together(group, signal, other) for group in groups):
+            apart.setdefault(other.owner, other)
+    if not apart:
+        return ()
+    circles = [Group(group.id, _signals(group)) for group in groups]
+    pairings = await uow.pairs.among({signal.id, *(each.id for each in active)}.union(*map(_signals, groups)))
+    follows = plan(
+        signal.id,
+        [each.id for each in apart.values()],
+        circles,
+        lambda one, other: pairings.get((min(one, other), max(one, other))),
+    )
+    by_number = {each.id: each for each in (signal, *active)}
+    for meeting in follows.meetings:
+        await meet(office, meeting.introduction, [by_number[number] for number in meeting.joining])
+    return follows.undecided
+
+
+def _signals(group: Introduction) -> frozenset[int]:
+    return frozenset(who.signal_id for who in group.active if who.signal_id is not None)
+
+
+def _are_together(group: Introduction, one: Signal, other: Signal) -> bool:
+    """Both people take part, at least one of them with this signal: one of several on the same child will do."""
+    people = {who.user_id for who in group.active}
+    return {one.owner, other.owner} <= people and not _signals(group).isdisjoint({one.id, other.id})
+
+
+async def _show_earlier(office: Office, new: Signal, earlier: Sequence[Signal]) -> None:
+    pairs = office.uow.pairs
+    fresh = [known for known in earlier if new.owner not in await pairs.disclosed_to(known, "earlier")]
+    await tell_of_earlier(office, new, fresh)
+
+
+async def _may_meet(office: Office, owner: Person, other: Signal) -> bool:
+    person = await office.uow.people.get(other.owner)
+    if person is None or person.user_id == owner.user_id:
         return False
-    return not (office.region.different_organisations and owner.organisation == other.organisation)
+    return not (office.region.different_organisations and owner.organisation == person.organisation)

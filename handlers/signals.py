@@ -7,20 +7,20 @@ from typing import Any
 
 import msgspec
 
-from domain.address import Address, parse_address
-from domain.birth import BirthDate, NotBorn, TooOld, check_age, parse_birth_date
+from domain.address import parse_address
+from domain.birth import NotBorn, TooOld, check_age, parse_birth_date
 from domain.calendar import midnight
 from domain.child import Child
 from domain.life import Event, NotPossible, State, next_look, plan
-from domain.matching import identical, tags
 from domain.names import check_name
 from domain.notice import must_tell
 from domain.references import parse_reference
 from handlers.cards import Card, card, error
 from handlers.command import BadValue, Command, Parameter, Who, one_of
 from handlers.dialogue import ask_again, propose
+from handlers.identity import identity
 from handlers.life import FAMILY, all_caught_up, catch_up, happen
-from handlers.matching import candidates, match
+from handlers.matching import candidates, is_one_child, match, tags_of
 from handlers.office import Talk
 from handlers.words import Line, line
 from storage.signals import Signal
@@ -57,8 +57,9 @@ async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         tell = must_tell(child.born, talk.uow.today)
         shown = card(
             "signal.proposed",
-            line("signal.proposed", **_fields(child)),
+            line("signal.proposed", **identity(child)),
             *((line("signal.proposed.partial"),) if not child.born.full else ()),
+            *((line("signal.proposed.secret"),) if child.shielded else ()),
             line(f"basis.{talk.region.basis}"),
             line("signal.proposed.tell", whom=_whom(tell)),
             line("signal.proposed.confirm"),
@@ -85,7 +86,7 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         child=child,
         active_until=ends.active_until,
         look_on=next_look(State.ACTIVE, ends, uow.today),
-        tags=tags(child),
+        tags=tags_of(child),
         addressees=tell,
     )
     await uow.audit.write(talk.person.user_id, "signal.placed", signal.key)
@@ -179,7 +180,7 @@ async def _refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | 
         if (
             known.owner == talk.person.user_id
             and known.state in {State.ACTIVE, State.FROZEN}
-            and identical(known.child, child)
+            and await is_one_child(talk.office, child, known.child)
         ):
             return error("duplicate", line("error.duplicate", ref=known.ref), ref=known.ref)
     since = int(midnight(uow.today).timestamp() * 1000)
@@ -190,27 +191,6 @@ async def _refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | 
 
 def _child(given: Mapping[str, Any]) -> Child:
     return Child(given["given"], given["surname"], given["born"], given["address"])
-
-
-def _fields(child: Child) -> dict[str, object]:
-    return {
-        "given": child.given,
-        "surname": child.surname,
-        "born": born_line(child.born),
-        "address": address_line(child.address),
-    }
-
-
-def born_line(born: BirthDate) -> Line | date | str:
-    """A birth date to be read: a day in words, or what is known of it."""
-    if born.full:
-        return born.earliest
-    return line("born.month", month=born.month, year=born.year) if born.month else str(born.year)
-
-
-def address_line(address: Address) -> Line | str:
-    """An address to be read, or why there is none."""
-    return str(address) if address.kind == "home" else line(f"address.{address.kind}")
 
 
 def _whom(tell: tuple[str, ...]) -> Line:

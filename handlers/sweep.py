@@ -14,6 +14,7 @@ from handlers.introductions import close
 from handlers.life import catch_up
 from handlers.office import Message, Office, Proof
 from handlers.reception import cannot_open, receive
+from handlers.reviews import look_closer, repeat
 from handlers.words import line
 from storage.database import Storage
 from storage.inbox import Received
@@ -60,6 +61,13 @@ async def run_due(storage: Storage, region: Region) -> int:
     return done
 
 
+async def run_rematches(storage: Storage, region: Region) -> int:
+    """Only those, which cannot wait for the next minute; how many. Nobody is kept waiting if there are none."""
+    async with storage.reading() as uow:
+        waiting = await uow.rematches.count()
+    return await _run(storage, region, _REMATCHES) if waiting else 0
+
+
 async def _run(storage: Storage, region: Region, step: Step) -> int:
     done = 0
     while True:
@@ -103,6 +111,20 @@ async def _look_at(office: Office, signal: Signal) -> None:
     if await catch_up(office, signal) is signal:
         ahead = plan(signal.placed_on, signal.child.born, office.region.terms, signal.ended_on)
         await office.uow.signals.look_again(signal, next_look(signal.state, ahead, office.uow.today))
+
+
+async def rematches(office: Office, limit: int) -> int:
+    """Signals whose matches changed a moment ago: who else may meet now, and what coordinators have to decide."""
+    due = await office.uow.rematches.due(limit)
+    for number in due:
+        await look_closer(office, number)
+        await office.uow.rematches.done(number)
+    return len(due)
+
+
+async def reviews(office: Office, limit: int) -> int:
+    """Reviews that nobody answered for a day."""
+    return await repeat(office, limit)
 
 
 async def introductions(office: Office, limit: int) -> int:
@@ -169,6 +191,14 @@ async def _signals_due(uow: UnitOfWork) -> int:
     return len(await uow.signals.numbers_to_look_at(uow.today))
 
 
+async def _rematches_due(uow: UnitOfWork) -> int:
+    return await uow.rematches.count()
+
+
+async def _reviews_due(uow: UnitOfWork) -> int:
+    return await uow.reviews.count_to_repeat()
+
+
 async def _introductions_due(uow: UnitOfWork) -> int:
     return len(await uow.introductions.to_close(uow.today, _ALL))
 
@@ -193,9 +223,13 @@ async def _mail_due(uow: UnitOfWork) -> int:
     return await uow.outbox.count_before(_ms(uow) - MAIL_KEPT_MS)
 
 
+_REMATCHES = Step(rematches, _rematches_due)
+
 STEPS: tuple[Step, ...] = (
     Step(signals, _signals_due),
     Step(introductions, _introductions_due),
+    _REMATCHES,
+    Step(reviews, _reviews_due),
     Step(cards, _cards_due),
     Step(questions, _questions_due),
     Step(lost_keys, _keys_lost),

@@ -1,5 +1,7 @@
 """What was decided about pairs of signals, and who was told of whom."""
 
+from collections.abc import Collection, Mapping
+
 from sqlalchemy import insert, or_, select
 
 from domain.introducing import Pairing
@@ -11,11 +13,12 @@ from storage.signals import Signal
 class Pairs(Repository):
     """Pairs of signals on one child; a pair is stored once, whichever came first."""
 
-    async def add(self, one: Signal, other: Signal, pairing: Pairing) -> None:
-        """Remember a decision about two signals."""
+    async def decide(self, one: Signal, other: Signal, pairing: Pairing) -> None:
+        """Remember a decision about two signals, in the place of one that there was."""
         self._s.effects += 1
         low, high = sorted((one.id, other.id))
-        await self._s.run(insert(pair).values(low=low, high=high, verdict=pairing, decided_at=self._s.now_ms))
+        values = {"low": low, "high": high, "verdict": pairing, "decided_at": self._s.now_ms}
+        await self._s.put(pair, values)
 
     async def decided(self, which: Signal) -> dict[int, Pairing]:
         """For each signal that was compared with this one before: the decision."""
@@ -24,13 +27,21 @@ class Pairs(Repository):
         )
         return {(row.high if row.low == which.id else row.low): Pairing(row.verdict) for row in rows}
 
+    async def among(self, signals: Collection[int]) -> Mapping[tuple[int, int], Pairing]:
+        """The decisions about pairs of these signals, by the two of them, the older first."""
+        rows = await self._s.all(
+            select(pair.c.low, pair.c.high, pair.c.verdict).where(pair.c.low.in_(signals), pair.c.high.in_(signals))
+        )
+        return {(row.low, row.high): Pairing(row.verdict) for row in rows}
+
     async def disclose(self, which: Signal, told: str, how: str) -> None:
-        """Write in the access log of a signal that `told` was told of it, as `match` or `earlier`."""
+        """Write in the access log of a signal that `told` was told of it: as `match`, `earlier` or `review`."""
         self._s.effects += 1
         await self._s.run(insert(disclosure).values(signal_id=which.id, told=told, how=how, told_at=self._s.now_ms))
 
-    async def disclosed_to(self, which: Signal, how: str | None = None) -> set[str]:
-        """Who was told of this signal, in one way or in any."""
-        query = select(disclosure.c.told).where(disclosure.c.signal_id == which.id)
-        rows = await self._s.all(query.where(disclosure.c.how == how) if how else query)
+    async def disclosed_to(self, which: Signal, *how: str) -> set[str]:
+        """Who was told of this signal in one of these ways."""
+        rows = await self._s.all(
+            select(disclosure.c.told).where(disclosure.c.signal_id == which.id, disclosure.c.how.in_(how))
+        )
         return {row.told for row in rows}

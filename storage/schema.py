@@ -120,7 +120,7 @@ notice = Table(
     Column("told_on", Date),
 )
 
-# Two signals that were compared and decided on: auto, confirmed or refused.
+# Two signals that were compared and decided on: auto, confirmed, refused, or under review.
 pair = Table(
     "pair",
     metadata,
@@ -129,6 +129,34 @@ pair = Table(
     Column("verdict", Text, nullable=False),
     Column("decided_at", BigInteger, nullable=False),
     Index(None, "high"),
+)
+
+# A pair that a coordinator decides on, or decided on. It dies with either signal.
+review = Table(
+    "review",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    _region(),
+    Column("ref", Text, nullable=False, unique=True),
+    _signal("low"),
+    _signal("high"),
+    # open, yes or no
+    Column("decision", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    # When the coordinators are asked again; none once it is decided.
+    Column("repeat_at", BigInteger),
+    Index(None, "low", "high", unique=True),
+    Index(None, "high"),
+    Index(None, "repeat_at"),
+)
+
+# Signals whose matches are looked at once more in a moment, apart from what made them change.
+rematch = Table(
+    "rematch",
+    metadata,
+    _signal("signal_id", primary_key=True),
+    Column("wanted_at", BigInteger, nullable=False),
+    Index(None, "wanted_at"),
 )
 
 introduction = Table(
@@ -167,7 +195,7 @@ disclosure = Table(
     Column("id", Identity, primary_key=True),
     _signal("signal_id"),
     Column("told", ForeignKey("person.user_id"), nullable=False),
-    # match or earlier
+    # match, earlier or review
     Column("how", Text, nullable=False),
     Column("told_at", BigInteger, nullable=False),
     Index(None, "signal_id", "told"),
@@ -187,6 +215,8 @@ room = Table(
     Column("matrix_id", Text, unique=True),
     # wanted, open, closing or closed
     Column("state", Text, nullable=False),
+    # What was written in it until then is to be emptied, while it stays open.
+    Column("empty_until", BigInteger),
     Index(None, "state"),
 )
 

@@ -1,6 +1,6 @@
 """Signals: sealed children, the tags that find them, and who of the family was told."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -67,6 +67,8 @@ _FOUND_BY = (
     )
     .order_by(signal.c.id)
 )
+# Both ends of an index, whatever it holds: counting a million rows would take longer than matching.
+_SPAN = select(select(func.max(signal.c.id)).scalar_subquery() - select(func.min(signal.c.id)).scalar_subquery() + 1)
 
 
 class Signals(Repository):
@@ -74,7 +76,7 @@ class Signals(Repository):
 
     async def add(  # noqa: PLR0913 (one row, its columns)
         self, *, ref: str, owner: str, basis: str, child: Child, active_until: date, look_on: date,
-        tags: Sequence[str], addressees: Sequence[str],
+        tags: Collection[str], addressees: Sequence[str],
     ) -> Signal:  # fmt: skip
         """Place a signal today; `tags` are the canonical strings by which it is to be found."""
         self._s.effects += 1
@@ -97,7 +99,7 @@ class Signals(Repository):
             },
         )
         # A child whose date is not fully known may have no tag at all.
-        keyed = [{"tag": keyed, "signal_id": number} for keyed in set(self._s.vault.tags(tags))]
+        keyed = [{"tag": keyed, "signal_id": number} for keyed in self._s.vault.tags(set(tags))]
         if keyed:
             await self._s.run(insert(tag), keyed)
         await self._s.run(
@@ -121,11 +123,23 @@ class Signals(Repository):
         rows = await self._s.all(select(signal).where(signal.c.owner == owner).order_by(signal.c.id))
         return [self._signal(row) for row in rows]
 
-    async def found_by(self, tags: Sequence[str]) -> Sequence[Signal]:
+    async def found_by(self, tags: Collection[str]) -> Sequence[Signal]:
         """All signals that share a tag: the candidates, in one statement."""
         if not tags:
             return []
         rows = await self._s.all(_FOUND_BY, {"tags": self._s.vault.tags(tags)})
+        return [self._signal(row) for row in rows]
+
+    async def size(self) -> int:
+        """About how many signals there are, never too few: those erased between the oldest and the newest count too."""
+        return int(await self._s.value(_SPAN) or 0)
+
+    async def some(self, numbers: Iterable[int]) -> Sequence[Signal]:
+        """The signals with these numbers, oldest first."""
+        wanted = list(numbers)
+        if not wanted:
+            return []
+        rows = await self._s.all(select(signal).where(signal.c.id.in_(wanted)).order_by(signal.c.id))
         return [self._signal(row) for row in rows]
 
     async def by_ref(self, ref: str) -> Signal | None:

@@ -13,6 +13,8 @@ from storage.outbox import Outbox
 from storage.pairs import Pairs
 from storage.people import People
 from storage.questions import Questions
+from storage.rematches import Rematches
+from storage.reviews import Reviews
 from storage.rooms import Rooms
 from storage.session import Session
 from storage.signals import Signals
@@ -41,6 +43,8 @@ class UnitOfWork:
         self.pairs = Pairs(session)
         self.people = People(session)
         self.questions = Questions(session)
+        self.rematches = Rematches(session)
+        self.reviews = Reviews(session)
         self.rooms = Rooms(session)
         self.signals = Signals(session)
         self.tasks = Tasks(session)

@@ -167,6 +167,10 @@ class House:
         self.now = moment
         return await self.sweep()
 
+    async def look_closer(self) -> list[Card]:
+        """The moment passes after which doubts are looked for; the cards that it made."""
+        return await self.pass_time(seconds=3)
+
     async def sweep(self) -> list[Card]:
         await run_due(self.storage, self.region)
         return await self.deliver()
@@ -186,7 +190,7 @@ class House:
 @asynccontextmanager
 async def open_house(url: str, directory: Path, **choices: Any) -> AsyncIterator[House]:  # noqa: ANN401 (fields of Region)
     """A house on a fresh database, three professionals of three organisations admitted."""
-    region = Region(name="Smallingerland", coordinators=(ANNA,), **choices)
+    region = Region(**({"name": "Smallingerland", "coordinators": (ANNA,)} | choices))
     keys_file = directory / "keys.json"
     vault = Vault(Keys.load(keys_file) if keys_file.exists() else Keys.create(keys_file))
     house: House

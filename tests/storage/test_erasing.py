@@ -87,7 +87,7 @@ async def test_nothing_that_hangs_on_a_signal_outlives_it(archive: Archive, tabl
     async with archive.storage.unit() as uow:
         mine = await place(uow, "S-000001")
         theirs = await place(uow, "S-000002", a_child("Lotte"), OTHER)
-        await uow.pairs.add(mine, theirs, Pairing.AUTO)
+        await uow.pairs.decide(mine, theirs, Pairing.AUTO)
         await uow.pairs.disclose(mine, OTHER, "match")
     before = await archive.raw(select(table))
     await erase(archive, ["S-000001"])

@@ -35,27 +35,35 @@ async def test_certain_whatever_the_spelling_and_wherever_the_child_lives(house:
 
 
 @pytest.mark.parametrize(
+    "same",
+    [
+        "signaal Sanne Maria; de Vries; 14-03-2015; 9203 ZX 95a",
+        "signaal Sanne; Vries; 14-03-2015; 9203 ZX 95a",
+        "signaal Sanne; Bakker-de Vries; 14-03-2015; 9203 ZX 95a",
+        "signaal Sanne; de Vries; 15-03-2015; 9203 ZX 95a",
+        "signaal Sanne; de Vreis; 14-03-2015; 9203 ZX 95-A",
+    ],
+)
+async def test_certain_also_where_one_of_them_was_mistaken(house: House, same: str) -> None:
+    await house.place(FATIMA)
+    await house.place(JOOST, same)
+    assert introduced(house)
+
+
+@pytest.mark.parametrize(
     "another",
     [
         "signaal Tim; de Vries; 14-03-2015; 9203 ZX 95a",  # a twin
-        "signaal Sanne Maria; de Vries; 14-03-2015; 9203 ZX 95a",
-        "signaal Sanne; Vries; 14-03-2015; 9203 ZX 95a",
-        "signaal Sanne; de Vries-Bakker; 14-03-2015; 9203 ZX 95a",
-        "signaal Sanne; de Vries; 15-03-2015; 9203 ZX 95a",
+        "signaal Tim; de Vries; 02-05-2017; 9203 ZX 95a",  # a brother
+        "signaal Sanne; Jansen; 02-05-2017; 1011 AB 1",  # who has the name in common
     ],
 )
-async def test_another_child_however_near_is_another_child(house: House, another: str) -> None:
+async def test_another_child_is_another_child(house: House, another: str) -> None:
     await house.place(FATIMA)
     await house.place(JOOST, another)
+    await house.pass_time(seconds=5)
     assert not introduced(house)
-
-
-async def test_a_birth_date_known_in_part_is_never_certain(house: House) -> None:
-    await house.place(FATIMA)
-    for born in ("03-2015", "2015"):
-        for who in (JOOST, LIN):
-            await house.place(who, f"signaal Sanne; de Vries; {born}; 9203 ZX 95a")
-    assert not introduced(house)
+    assert "review.opened" not in house.kinds(ANNA)
 
 
 async def test_secret_keeps_no_address_and_matches_nobody(house: House) -> None:

@@ -182,7 +182,7 @@ async def freeze(uow: UnitOfWork) -> None:
 
 async def pair(uow: UnitOfWork) -> None:
     (mine,), (theirs,) = await uow.signals.of_owner(OWNER), await uow.signals.of_owner(OTHER)
-    await uow.pairs.add(mine, theirs, Pairing.AUTO)
+    await uow.pairs.decide(mine, theirs, Pairing.AUTO)
 
 
 async def disclose(uow: UnitOfWork) -> None:

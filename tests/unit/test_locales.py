@@ -81,6 +81,7 @@ def names_from_descriptions() -> set[str]:
     names |= {f"alarm.{code}" for code in ("changed_identity", "stranger")}
     names |= {f"error.not_{standing}" for standing in ("active", "suspended")}
     names |= {f"professional.{done}{you}" for done in ("suspended", "restored") for you in ("", ".you")}
+    names |= {f"review.decided.{heard}{said}" for heard in ("", "by_other.", "before.") for said in ("yes", "no")}
     names |= {"welcome.professional", "welcome.coordinator", "error.too_old", "error.not_born", "audit.head"}
     return names
 
@@ -95,6 +96,7 @@ def refusals() -> dict[str, set[str]]:
         "ref": {"unreadable"}, "page": {"unreadable"}, "name": {"unreadable"}, "user_id": {"unreadable"},
         "organisation": {"unreadable"}, "function": {"unreadable"}, "email": {"unreadable"}, "phone": {"unreadable"},
         "reason": {"unknown_choice"}, "language": {"unknown_choice"},
+        "review": {"unreadable"}, "decision": {"unknown_choice"},
     }  # fmt: skip
 
 

@@ -1,0 +1,220 @@
+"""Doubtful matches: a coordinator decides, and until then nobody learns anything."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from domain.child import Child
+from domain.introducing import Pairing
+from domain.life import State
+from domain.matching import Verdict
+from domain.references import parse_reference
+from handlers.cards import Card, card, error
+from handlers.command import BadValue, Command, Parameter, Who, one_of
+from handlers.identity import identity
+from handlers.life import WENK, catch_up
+from handlers.matching import bring_together, candidates, judge
+from handlers.office import Office, Talk
+from handlers.why import explain
+from handlers.words import Line, line
+from storage.people import Person
+from storage.reviews import Answer, Review
+from storage.signals import Signal
+
+_COMPARED = frozenset({State.ACTIVE, State.INACTIVE})
+
+
+async def look_closer(office: Office, number: int) -> None:
+    """Look again at the matches of a signal: who may be introduced now, and what a coordinator has to decide first.
+
+    Apart from the answer to whoever placed it, who must not be able to tell that there is a doubt.
+    """
+    uow = office.uow
+    found = await uow.signals.get(number)
+    signal = await catch_up(office, found) if found is not None else None
+    if signal is None or signal.state is not State.ACTIVE or not await _is_heard(office, signal):
+        return
+    decided, compare = await uow.pairs.decided(signal), await judge(office)
+    for known in await candidates(office, signal.child):
+        if known.id in decided or known.owner == signal.owner or known.state not in _COMPARED:
+            continue
+        if compare(signal.child, known.child).verdict is Verdict.REVIEW and await _is_heard(office, known):
+            await open_review(office, signal, known)
+    undecided = await bring_together(office, signal)
+    pairings = await uow.pairs.among({number for pair in undecided for number in pair})
+    for pair in undecided:
+        one, other = await _both(office, pair)
+        if pair not in pairings and one is not None and other is not None:
+            await open_review(office, one, other)
+
+
+async def open_review(office: Office, one: Signal, other: Signal) -> None:
+    """Ask the coordinators whether two signals are about one child; nobody else hears of it."""
+    uow = office.uow
+    await uow.pairs.decide(one, other, Pairing.REVIEW)
+    reference = await office.reference("R", uow.reviews.exists)
+    await uow.reviews.open(reference, one, other)
+    for signal in (one, other):
+        await uow.audit.write(WENK, "review.opened", signal.key)
+    for reviewer in await _reviewers(office, one, other):
+        await office.tell(reviewer.user_id, _asked([reference]))
+
+
+async def repeat(office: Office, limit: int) -> int:
+    """Reviews that nobody answered for a day: the coordinators are asked again, each with one card."""
+    due = await office.uow.reviews.to_repeat(limit)
+    asked: dict[str, list[str]] = {}
+    for review in due:
+        signals = await _to_decide(office, review)
+        if signals is not None:
+            await office.uow.reviews.repeated(review)
+            for reviewer in await _reviewers(office, *signals):
+                asked.setdefault(reviewer.user_id, []).append(review.ref)
+    for user_id, references in asked.items():
+        await office.tell(user_id, _asked(references))
+    return len(due)
+
+
+def _asked(references: Sequence[str]) -> Card:
+    text = line("review.opened", ref=references[0])
+    more = (line("review.opened.more", count=len(references)),) if len(references) > 1 else ()
+    return card("review.opened", text, *more, ref=references[0], refs=list(references))
+
+
+async def review(talk: Talk, given: Mapping[str, Any]) -> None:
+    """Without a reference: what waits. With one: what it is about. With an answer: that is the decision."""
+    if "review" not in given:
+        await _list(talk)
+        return
+    found = await talk.uow.reviews.get(given["review"])
+    signals = await _both(talk.office, (found.low, found.high)) if found is not None else (None, None)
+    one, other = signals
+    if found is None or one is None or other is None or not await _may_review(talk, one, other):
+        await talk.answer(error("not_found", line("error.no_review")))
+    elif found.decision is not Answer.OPEN:
+        said = line(f"review.decided.before.{found.decision}", ref=found.ref)
+        await talk.answer(_decided(found.ref, found.decision, said))
+    elif await _to_decide(talk.office, found) is None:
+        await talk.answer(error("not_found", line("error.no_review")))
+    elif "decision" in given:
+        await _decide(talk, found, one, other, Answer(given["decision"]))
+    else:
+        await _show(talk, found, one, other)
+
+
+async def _list(talk: Talk) -> None:
+    references: list[str] = []
+    for waiting in await talk.uow.reviews.open_ones():
+        signals = await _to_decide(talk.office, waiting)
+        if signals is not None and await _may_review(talk, *signals):
+            references.append(waiting.ref)
+    lines = [line("review.list.one", ref=reference) for reference in references]
+    title = line("review.list" if references else "review.list.none")
+    await talk.answer(card("review.list", title, *lines, refs=references))
+
+
+async def _show(talk: Talk, which: Review, one: Signal, other: Signal) -> None:
+    uow = talk.uow
+    decision = (await judge(talk.office))(one.child, other.child)
+    shown = card(
+        "review.shown",
+        line("review.shown", ref=which.ref),
+        *(line("review.shown.child", **identity(child)) for child in (one.child, other.child)),
+        *explain(decision),
+        line("review.shown.decide", ref=which.ref),
+        personal=True,
+        ref=which.ref,
+        children=[_fields(one.child), _fields(other.child)],
+        reasons=list(decision.reasons),
+    )
+    await talk.answer(shown)
+    for signal in (one, other):
+        await uow.pairs.disclose(signal, talk.person.user_id, "review")
+        await uow.audit.write(talk.person.user_id, "review.shown", signal.key)
+
+
+async def _decide(talk: Talk, which: Review, one: Signal, other: Signal, decision: Answer) -> None:
+    uow = talk.uow
+    await uow.reviews.decide(which, decision)
+    await uow.pairs.decide(one, other, Pairing.CONFIRMED if decision is Answer.YES else Pairing.REFUSED)
+    for signal in (one, other):
+        await uow.audit.write(talk.person.user_id, f"review.{decision}", signal.key)
+    await talk.answer(_decided(which.ref, decision, line(f"review.decided.{decision}", ref=which.ref)))
+    told = _decided(which.ref, decision, line(f"review.decided.by_other.{decision}", ref=which.ref))
+    for reviewer in await _reviewers(talk.office, one, other):
+        if reviewer.user_id != talk.person.user_id:
+            await talk.office.tell(reviewer.user_id, told)
+    # Also after a no: somebody may have waited for it who is introduced apart from the other now.
+    for signal in (one, other):
+        await bring_together(talk.office, signal)
+        await uow.rematches.want(signal.id)
+
+
+def _decided(reference: str, decision: Answer, text: Line) -> Card:
+    return card("review.decided", text, ref=reference, decision=str(decision))
+
+
+async def _to_decide(office: Office, which: Review) -> tuple[Signal, Signal] | None:
+    """The two signals, if there is still something that hangs on the decision; else the review goes.
+
+    Inactive never matches inactive.
+    """
+    one, other = await _both(office, (which.low, which.high))
+    if one is None or other is None or State.INACTIVE is one.state is other.state:
+        await office.uow.reviews.drop(which)
+        return None
+    return one, other
+
+
+async def _both(office: Office, pair: tuple[int, int]) -> tuple[Signal | None, Signal | None]:
+    """Both signals of a pair, the older first, with what is due of them done."""
+    low, high = [await office.uow.signals.get(number) for number in pair]
+    one = await catch_up(office, low) if low is not None else None
+    return one, await catch_up(office, high) if high is not None else None
+
+
+async def _reviewers(office: Office, one: Signal, other: Signal) -> Sequence[Person]:
+    """Who decides: the coordinators, or the named one if a child is shielded; nobody about their own signal."""
+    able = [each for each in await office.uow.people.coordinators() if each.user_id not in {one.owner, other.owner}]
+    if not (one.child.shielded or other.child.shielded):
+        return able
+    return [each for each in able if each.user_id == office.region.of_shielded]
+
+
+async def _may_review(talk: Talk, one: Signal, other: Signal) -> bool:
+    return talk.person.user_id in {each.user_id for each in await _reviewers(talk.office, one, other)}
+
+
+async def _is_heard(office: Office, signal: Signal) -> bool:
+    person = await office.uow.people.get(signal.owner)
+    return person is not None and person.professional == "active"
+
+
+def _fields(child: Child) -> dict[str, str]:
+    address = str(child.address)
+    return {"given": child.given, "surname": child.surname, "born": str(child.born), "address": address}
+
+
+def _reference(text: str) -> str:
+    reference = parse_reference(text, "R")
+    if reference is None:
+        raise BadValue("unreadable")
+    return reference
+
+
+COMMANDS = (
+    Command(
+        name="review",
+        words={"nl": ("beoordelen",), "en": ("review",)},
+        who=Who.COORDINATOR,
+        parameters=(
+            Parameter("review", _reference, optional=True),
+            Parameter(
+                "decision",
+                one_of({"ja": Answer.YES, "yes": Answer.YES, "nee": Answer.NO, "no": Answer.NO}),
+                optional=True,
+            ),
+        ),
+        by_words=True,
+        act=review,
+    ),
+)

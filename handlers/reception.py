@@ -4,6 +4,7 @@ from handlers.cards import Card, error
 from handlers.command import Commands
 from handlers.desk import desk_commands
 from handlers.dialogue import converse, react
+from handlers.leaflet import COMMANDS as LEAFLET
 from handlers.office import Message, Office, Proof, Talk
 from handlers.people import COMMANDS as PEOPLE
 from handlers.signals import COMMANDS as SIGNALS
@@ -19,7 +20,7 @@ UNANSWERED = frozenset({"notice", "reaction"})
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
-    return Commands((*SIGNALS, *desk_commands(lambda: commands.all), *PEOPLE))
+    return Commands((*SIGNALS, *LEAFLET, *desk_commands(lambda: commands.all), *PEOPLE))
 
 
 commands = all_commands()

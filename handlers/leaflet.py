@@ -136,13 +136,13 @@ def _reached_at(person: Person) -> tuple[str, ...]:
 
 def _about(talk: Talk, signal: Signal, leaflet: Leaflet) -> tuple[Line, ...]:
     """What the professional reads beside the file."""
-    shown = talk.person.language
-    values = {"whom": line("tell." + "_".join(leaflet.versions)), "language": name_of(leaflet.language, shown)}
-    what = (
-        line("leaflet.letter", **values, minutes=talk.region.card_minutes)
-        if leaflet.cover
-        else line("leaflet", **values, ref=signal.ref, languages=", ".join(name_of(code, shown) for code in LANGUAGES))
-    )
+    ref, shown = signal.ref, talk.person.language
+    whom, language = line("tell." + "_".join(leaflet.versions)), name_of(leaflet.language, shown)
+    if leaflet.cover:
+        what = line("leaflet.letter", ref=ref, whom=whom, language=language, minutes=talk.region.card_minutes)
+    else:
+        languages = ", ".join(name_of(code, shown) for code in LANGUAGES)
+        what = line("leaflet", ref=ref, whom=whom, language=language, languages=languages)
     return (what,) if is_checked(leaflet.language) else (what, line("leaflet.unchecked"))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from itertools import product
@@ -193,6 +194,26 @@ def test_everybody_can_have_it_read_to_them(language: str) -> None:
             assert {"/FontFile2", "/FontFile3"} & set(descriptor)
 
 
+def kinds(element: Any) -> Iterator[str]:  # noqa: ANN401 (pypdf: any object)
+    """What the parts of a tagged page are, as a screen reader hears them."""
+    element = element.get_object()
+    if isinstance(element, list):
+        for part in element:
+            yield from kinds(part)
+    elif isinstance(element, dict) and "/S" in element:
+        yield str(element["/S"])
+        yield from kinds(element.get("/K", []))
+
+
+def test_one_can_go_from_heading_to_heading() -> None:
+    tree: Any = opened(make_pdf(leaflet(cover=COVER))).trailer["/Root"]["/StructTreeRoot"]  # type: ignore[index]
+    found = Counter(kinds(tree["/K"]))
+    # Two letters and two leaflets; each leaflet has a front and a back, and seven sections, one with four rights.
+    assert {kind: found[kind] for kind in ("/H1", "/H2", "/H3", "/L", "/LI")} == {
+        "/H1": 4, "/H2": 4, "/H3": 14, "/L": 2, "/LI": 8,
+    }  # fmt: skip
+
+
 def test_typst_refuses_what_is_not_accessible() -> None:
     """So what is made is PDF/UA-1: here a title is missing, there a level of headings."""
     for faulty in (b"text", b'#set document(title: "a")\n= A\n=== B'):
@@ -238,8 +259,13 @@ def test_a_translation_that_nobody_checked_says_so() -> None:
 def test_what_people_typed_is_never_markup() -> None:
     """It is printed as it stands, and can neither read a file nor end the text."""
     nasty = '#read("/etc/passwd") *x* _y_ $z$ = Kop \\ ] } " {region} <b> // `c`'
-    said = printed(make_pdf(leaflet(region=nasty, contact=(nasty,), cover=msgspec.structs.replace(COVER, given=nasty))))
-    assert said.count("".join(nasty.split())) + said.count(nasty) >= 3
+    everywhere = dict.fromkeys(("region", "index", "controller"), nasty) | dict.fromkeys(
+        ("contact", "privacy_officer"), (nasty,)
+    )
+    cover = msgspec.structs.replace(COVER, given=nasty, surname=nasty, professional=(nasty,))
+    said = printed(make_pdf(leaflet(**everywhere, cover=cover))).replace(" ", "")
+    assert said.count(nasty.replace(" ", "")) >= 10
+    assert "root:" not in said
 
 
 def test_nothing_outside_its_folder_can_be_read() -> None:

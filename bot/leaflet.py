@@ -121,7 +121,7 @@ class _Composer:
         return f"{_OPENS}{text}{_CLOSES}" if self._right_to_left else text
 
     def _day(self, day: date) -> str:
-        return format_date(day, "long", locale=self._leaflet.language)
+        return format_date(day, "d MMMM y", locale=self._leaflet.language)
 
 
 def _filled(sections: list[dict[str, Any]], values: dict[str, str]) -> list[dict[str, Any]]:

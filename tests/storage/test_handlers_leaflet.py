@@ -96,9 +96,9 @@ async def test_the_language_is_that_of_the_desk_unless_another_is_asked_for(hous
     await house.say(FATIMA, "taal en")
     shown, _leaflet = await asked(house, f"leaflet {ref}")
     assert (shown["wenk"]["language"], shown["filename"]) == ("en", "leaflet.pdf")
-    assert "checked" not in shown["body"]
-    shown, _leaflet = await asked(house, f"leaflet {ref} polish")
     assert "not checked by a native speaker" in shown["body"]
+    shown, _leaflet = await asked(house, f"leaflet {ref} dutch")
+    assert (shown["wenk"]["language"], "checked" in shown["body"]) == ("nl", False)
 
 
 async def test_what_is_missing_or_unknown_is_asked_for(house: House) -> None:

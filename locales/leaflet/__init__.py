@@ -31,5 +31,5 @@ def name_of(code: str, language: str) -> str:
 
 
 def is_checked(code: str) -> bool:
-    """Whether somebody who speaks it from birth has read the leaflet in this language; the Dutch one is the original."""
+    """Whether somebody who speaks it from birth has read it in this language; the Dutch one is the original."""
     return bool(texts(code)["language"]["checked"])

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -14,6 +15,7 @@ from bot.demo.person import Card, Person
 from bot.demo.synapse import LocalSynapse
 from tests.matrix.killing import Mortality, kept_alive
 from tests.matrix.play import Play, Seat, administrator, playing
+from tests.matrix.proxy import Proxy, at_first, lose_the_answer, refuse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,18 +36,18 @@ def mortality(tmp_path_factory: pytest.TempPathFactory) -> Mortality:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def play(
-    synapse: LocalSynapse, mortality: Mortality, tmp_path_factory: pytest.TempPathFactory
+    synapse: LocalSynapse, proxy: Proxy, mortality: Mortality, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Play]:
-    """A bot that can be killed, with the token of an administrator."""
+    """A bot that can be killed and hindered, with the token of an administrator."""
     folder = tmp_path_factory.mktemp("leaflet")
-    mortal: dict[str, Any] = {"program": "tests.matrix.mortal", "env": mortality.env}
+    mortal: dict[str, Any] = {"program": "tests.matrix.mortal", "env": mortality.env, "reached_at": proxy.url}
     async with (
         playing(folder, synapse, region=REGION, **mortal) as running,
         administrator(synapse) as admin,
     ):
         stage = running.stage
         await stage.stop()
-        (stage.directory / "secrets" / "admin-token").write_text(admin.http.access_token or "")
+        _token(running).write_text(admin.http.access_token or "")
         config = stage.config.read_text()
         stage.config.write_text(config.replace("[storage]", 'admin_token_file = "secrets/admin-token"\n[storage]'))
         await stage.start()
@@ -55,6 +57,10 @@ async def play(
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fatima(play: Play) -> Seat:
     return await play.admit("fatima", full_name="Fatima Bouali")
+
+
+def _token(play: Play) -> Path:
+    return play.stage.directory / "secrets" / "admin-token"
 
 
 async def _download(fatima: Seat, file: Mapping[str, Any]) -> tuple[int, bytes]:
@@ -97,7 +103,7 @@ async def test_it_is_there_once_wherever_the_bot_is_killed(play: Play, fatima: S
     assert keeper.deaths == POINTS
     await fatima.ask("help")  # whatever was said twice stands before the answer to this
     assert len([one for one in fatima.who.cards if one.wenk.get("re") == card.wenk["re"]]) == 1
-    assert card.wenk | {"id": "", "re": ""} == {
+    assert dict(card.wenk) | {"id": "", "re": ""} == {
         "v": 1, "id": "", "re": "", "kind": "leaflet", "ref": ref, "language": "nl", "version": ["parents", "child"],
     }  # fmt: skip
     pdf = await _opened(fatima, card)
@@ -135,6 +141,30 @@ async def test_a_name_that_cannot_be_printed_is_answered_and_holds_nothing_up(pl
     assert "zonder" in refused.body
     assert (await fatima.ask(f"folder {ref}")).wenk["kind"] == "leaflet"
     assert "\u6797" not in play.stage.log_path.read_text()
+
+
+async def test_an_upload_whose_answer_is_lost_is_repeated_and_one_that_is_refused_is_answered(
+    proxy: Proxy, fatima: Seat
+) -> None:
+    ref = await fatima.signals(CHILD.replace("Sanne", "Bo"))
+    with proxy.rule("POST", "/upload", at_first(1, lose_the_answer)) as upload:
+        await _opened(fatima, await fatima.ask(f"folder {ref}"))
+        assert len(upload.seen) == 2
+    with proxy.rule("POST", "/upload", refuse(413, "M_TOO_LARGE")):
+        refused = await fatima.ask(f"folder {ref}")
+    assert (refused.wenk["kind"], refused.wenk["code"]) == ("error", "unavailable")
+
+
+async def test_without_a_token_that_works_the_document_stays_and_nothing_is_held_up(play: Play, fatima: Seat) -> None:
+    assert isinstance(fatima.who, Person)
+    _token(play).write_text(fatima.who.http.access_token or "")  # not an administrator's
+    ref = await fatima.signals(CHILD.replace("Sanne", "Pim"))
+    letter = await fatima.ask(f"folder {ref} brief")
+    await fatima.ask(f"intrekken {ref} fout")
+    await play.drained()
+    assert letter.event_id in fatima.who.redacted
+    assert (await _download(fatima, letter.content["file"]))[0] == 200
+    assert "a document was not purged: the token in matrix.admin_token_file" in play.stage.log_path.read_text()
 
 
 @pytest.mark.usefixtures("js_client")

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-LANGUAGES = ("nl", "en", "fy", "tr", "ar", "pl", "uk", "ti")
+LANGUAGES = ("nl", "en", "fy", "tr", "ar", "pl", "uk", "ti", "fa", "ro")
 """In the order in which people are shown them."""
 
 FOLDER = Path(__file__).parent

@@ -5,12 +5,16 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
+from bot.admin import purge
+from bot.audience import Audience
 from bot.clocks import Clocks
 from bot.config import Config, Store
 from bot.crypto import Machine
 from bot.delivery import Delivery
+from bot.enclosing import Enclosing, Purge, keep
 from bot.http import Homeserver, LoggedOut
 from bot.identities import Identities, StoredPins
 from bot.live import Lookout
@@ -62,7 +66,9 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         trust = Trust(lookout, identities)
         clocks = Clocks(http, storage.clock, metrics)
         handling = Reception(storage, trust, clocks, region, metrics)
-        sending = Delivery(http, lookout, machine, identities, storage, region, metrics)
+        audience = Audience(lookout, identities, storage, region, metrics)
+        enclosing = Enclosing(http, storage, purging(config))
+        sending = Delivery(http, machine, audience, enclosing, storage, region, metrics)
         making = Reconciler(http, storage, region, own_user, metrics)
         recovery = Recovery(http, storage, making, region, own_user, metrics)
         schedule = Schedule(clocks, storage, region, metrics, timedelta(days=config.storage.backup_days))
@@ -108,6 +114,12 @@ async def run(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     async with compose(config) as wenk:
         await wenk.run(stop)
+
+
+def purging(config: Config) -> Purge:
+    """Documents whose card is redacted are deleted on the homeserver, where an administrator's token is to be had."""
+    token_file = config.matrix.admin_token_file
+    return keep if token_file is None else partial(purge, config, token_file)
 
 
 def session_file(config: Config) -> Path:

@@ -19,6 +19,9 @@ _DATABASES: Final = (_SQLITE, "postgresql+psycopg://")
 _COUNTS: Final = ("active_years", "erase_years", "contact_days", "close_days", "daily_cap", "card_minutes")
 _LAW: Final = {"active_years": 2, "erase_years": 5}
 """The most that a region may choose: the leaflet's own terms."""
+_LINES: Final = 5
+_LONGEST_LINE: Final = 80
+"""So much fits in the leaflet."""
 _LAST_PORT: Final = 65535
 
 
@@ -153,6 +156,12 @@ def _check(config: Config) -> None:
         not region.shielded_coordinator or region.shielded_coordinator in region.coordinators,
     )
     _demand("[region] coordinators: the bot cannot be one itself", matrix.user_id not in region.coordinators)
+    for name in ("contact", "privacy_officer"):
+        lines = getattr(region, name)
+        _demand(
+            f"[region] {name} must be at most {_LINES} lines of 1 to {_LONGEST_LINE} characters",
+            len(lines) <= _LINES and all(one.strip() and len(one) <= _LONGEST_LINE for one in lines),
+        )
     _demand("[web] listen must be host:port, such as 127.0.0.1:8080", _is_address(config.web.listen))
 
 

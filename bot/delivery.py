@@ -7,7 +7,6 @@ for a day; for what may be older, see `Attempt`. A redaction or a reaction that 
 redaction empties nothing more, and the second reaction is refused.
 """
 
-import asyncio
 import logging
 import math
 import time
@@ -16,20 +15,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.crosssigning import DeviceKeys
+from bot.audience import LOOK_AGAIN_S, Audience, Wait
 from bot.crypto import Machine
 from bot.emptying import redact
+from bot.enclosing import Enclosing
 from bot.http import Homeserver, MatrixError, quote
-from bot.identities import ChangedIdentity, Identities, ServerAway
-from bot.live import LiveRoom, Lookout
+from bot.leaflet import CannotSet
 from bot.metrics import Metrics
 from domain.region import Region
 from handlers.cards import error
 from handlers.office import Office
 from handlers.reception import WARNING_REACTION
-from handlers.words import line
+from handlers.words import Line, line
 from storage.database import Storage
-from storage.outbox import Letter
+from storage.outbox import ENCLOSE, TAKEN_AWAY, Letter
 from storage.rooms import Room
 from storage.unit import UnitOfWork
 
@@ -37,28 +36,19 @@ log = logging.getLogger(__name__)
 
 _QUIET_S = 0.3
 _MOST_PATIENCE_S = 20.0
-_LOOK_AGAIN_S = 30.0
-_SETTLE_S = 0.2
 _ACQUAINTANCE_S = 1.0
 """Who meets the bot asks the server for its devices first. A client that ignores unsigned devices, and gets a card
 before that answer, says for ever that it cannot be read (matrix-js-sdk: UNKNOWN_SENDER_DEVICE)."""
-_FRESH_S = 0.15
-"""So old a look at a desk may be: the one by which a command was proven serves for its answer. Only we may invite."""
 _LONGEST_DELAY_S = 60.0
 """Nothing is put off for longer: a card that seems to be was posted before the clock jumped back."""
 _UNDELIVERABLE = frozenset({400, 413})
+_NOT_TAKEN = _UNDELIVERABLE | {403}
+"""What the server answers to a document that it will never store: too large, or more than this user may have."""
 _WRITTEN = frozenset({"card", "reaction"})
 """What has a content; a redaction and a pin have none."""
 _REMEMBERED = timedelta(hours=1)
 """For so long a homeserver knows a transaction id with certainty; Synapse does for 24 hours."""
 _HEARD_SOON_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Wait:
-    """Not now: again after so many seconds, or (None) when woken."""
-
-    seconds: float | None
 
 
 @dataclass(slots=True)
@@ -82,19 +72,18 @@ class Delivery:
     """Sends what waits in the outbox."""
 
     def __init__(
-        self, http: Homeserver, lookout: Lookout, machine: Machine, identities: Identities, storage: Storage,
+        self, http: Homeserver, machine: Machine, audience: Audience, enclosing: Enclosing, storage: Storage,
         region: Region, metrics: Metrics,
     ) -> None:  # fmt: skip
         self._http = http
-        self._lookout = lookout
+        self._enclosing = enclosing
         self._machine = machine
-        self._identities = identities
+        self._audience = audience
         self._storage = storage
         self._region = region
         self._metrics = metrics
         self._last_card = 0.0
         self._patience: dict[str, float] = {}
-        self._odd_rooms: set[str] = set()
         self._welcomed: set[str] = set()
         self._met: dict[str, float] = {}
         self._attempts: dict[str, Attempt] = {}
@@ -127,62 +116,78 @@ class Delivery:
         early = letter.not_before / 1000 - self._storage.clock().timestamp()
         if 0 < early < _LONGEST_DELAY_S:
             return early
-        if letter.action == "redaction":
-            return await self._redact(letter, matrix_id)
+        if letter.action in TAKEN_AWAY:
+            return await self._take_away(letter, matrix_id)
+        if ENCLOSE in (letter.content or {}):
+            return await self._enclose(letter)
         attempt = self._attempts.get(letter.id)
         if attempt and attempt.must_be_looked_for(self._storage.clock(), heard_until):
-            done: float | _Wait | None = _Wait(_HEARD_SOON_S)
+            done: float | Wait | None = Wait(_HEARD_SOON_S)
         else:
             done = await self._say(letter, room, matrix_id)
-        return await self._meanwhile(room.id, matrix_id, done) if isinstance(done, _Wait) else done
+        return await self._meanwhile(room.id, matrix_id, done) if isinstance(done, Wait) else done
 
-    async def _meanwhile(self, room_id: str, matrix_id: str, wait: _Wait) -> float | None:
+    async def _meanwhile(self, room_id: str, matrix_id: str, wait: Wait) -> float | None:
         """A card has to wait for somebody who can read it; what is to be emptied has not, nor what all can see."""
         async with self._storage.reading() as uow:
             letter = await uow.outbox.next(room_id, cards=False)
         if letter is None:
             return wait.seconds
-        if letter.action == "redaction":
-            return await self._redact(letter, matrix_id)
+        if letter.action in TAKEN_AWAY:
+            return await self._take_away(letter, matrix_id)
         await self._mark(letter, matrix_id)
         return 0
 
-    async def _redact(self, letter: Letter, matrix_id: str) -> float | None:
-        """Answers go first: redactions wait until nobody waits for an answer or for a room, but not for ever."""
+    async def _take_away(self, letter: Letter, matrix_id: str) -> float | None:
+        """Answers go first: this waits until nobody waits for an answer or for a room, but not for ever."""
         now = time.monotonic()
         since = self._patience.setdefault(letter.room_id, now)
         busy = min(self.quiet_s(), now - self._last_card) < _QUIET_S
         if busy and now - since < _MOST_PATIENCE_S:
             return _QUIET_S
         self._patience.pop(letter.room_id, None)
-        if letter.target is not None:
-            await redact(self._http, matrix_id, letter.target)
+        target = letter.target or ""
+        if letter.action == "purge":
+            await self._enclosing.purge(target)
+        else:
+            await redact(self._http, matrix_id, target)
+            self._metrics.redacted.inc()
         await self._sent(letter, None)
-        self._metrics.redacted.inc()
         return 0
 
-    async def _say(self, letter: Letter, room: Room, matrix_id: str) -> float | _Wait | None:
-        age_s = _FRESH_S if room.purpose == "desk" else 0.0
-        live = await self._lookout.since(time.monotonic() - age_s, matrix_id)
-        recipients = await self._recipients(room, live)
-        if isinstance(recipients, _Wait):
+    async def _enclose(self, letter: Letter) -> float | None:
+        try:
+            await self._enclosing.enclose(letter)
+        except CannotSet:
+            log.error("a leaflet has a letter that no font has")  # noqa: TRY400 (no trace: it could name the letter)
+            await self._give_up(letter, line("error.leaflet"))
+        except MatrixError as fault:
+            if fault.status not in _NOT_TAKEN:
+                raise
+            log.error("the homeserver does not take a leaflet: %s", fault.errcode)  # noqa: TRY400 (no trace)
+            await self._give_up(letter)
+        return 0
+
+    async def _say(self, letter: Letter, room: Room, matrix_id: str) -> float | Wait | None:
+        recipients = await self._audience.recipients(room, matrix_id)
+        if isinstance(recipients, Wait):
             return recipients
         if letter.action != "card":
             await self._mark(letter, matrix_id)
             return 0
-        devices, all_answered = await self._devices(recipients)
+        devices, all_answered = await self._audience.devices(recipients)
         # Nobody could read it: it waits until a device is signed. Only the first welcome goes out, so that there is
         # something to hang a warning on.
         must_be_read = room.state != "closing" and (room.purpose != "desk" or await self._was_welcomed(room))
         if not devices and must_be_read:
-            return _Wait(None if all_answered else _LOOK_AGAIN_S)
+            return Wait(None if all_answered else LOOK_AGAIN_S)
         if letter.kind == "welcome" and (early := self._still_strangers(room.id)) > 0:
-            return _Wait(early)
+            return Wait(early)
         sealed = await self._machine.encrypt(self._http, matrix_id, devices, "m.room.message", letter.content or {})
         readers = self._machine.readers(matrix_id)
         if not readers and must_be_read:
             # None of the devices had a one-time key left; they make new ones as soon as they are online.
-            return _Wait(_LOOK_AGAIN_S)
+            return Wait(LOOK_AGAIN_S)
         await self._send(letter, matrix_id, sealed, readers)
         return 0
 
@@ -204,7 +209,7 @@ class Delivery:
             attempt.ended = time.monotonic()
         del self._attempts[letter.id]
 
-    async def _give_up(self, letter: Letter) -> None:
+    async def _give_up(self, letter: Letter, *why: Line) -> None:
         """This card can never be sent; who waits for an answer gets another, if it can be told what it answered."""
         self._metrics.raise_alarm("undeliverable")
         answered = (letter.content or {}).get("wenk", {}).get("re")
@@ -212,7 +217,7 @@ class Delivery:
             await uow.outbox.sent(letter.id, None)
             if answered is not None and letter.kind != "error":
                 office = Office(uow, self._region)
-                await office.post(letter.room_id, error("unavailable"), self._region.language, re=answered)
+                await office.post(letter.room_id, error("unavailable", *why), self._region.language, re=answered)
 
     async def _was_welcomed(self, room: Room) -> bool:
         if room.id not in self._welcomed:
@@ -224,51 +229,6 @@ class Delivery:
     def _still_strangers(self, room_id: str) -> float:
         """For how many more seconds, counted from when the owner of this desk was first seen in it."""
         return self._met.setdefault(room_id, time.monotonic()) + _ACQUAINTANCE_S - time.monotonic()
-
-    async def _recipients(self, room: Room, live: LiveRoom) -> frozenset[str] | _Wait:
-        """Who is there to read it; or to wait, because nothing may be said there now."""
-        known = frozenset(who.user_id for who in room.members)
-        expected = known if room.state == "closing" else room.wanted
-        unexpected = live.present - expected
-        if not live.encrypted or not live.private or not unexpected <= known:
-            await self._alarm(room)
-            return _Wait(_LOOK_AGAIN_S)
-        self._odd_rooms.discard(room.id)
-        self._metrics.raise_alarm("room", on=bool(self._odd_rooms))
-        if unexpected:
-            # The reconciler knows, and takes them out.
-            return _Wait(_SETTLE_S)
-        recipients = live.joined & expected
-        if not recipients and room.state != "closing":
-            # What is said before somebody has joined could never be read by them; joining wakes this room.
-            return _Wait(None)
-        return recipients
-
-    async def _alarm(self, room: Room) -> None:
-        """Fail closed: nothing is said in this room until it is as it should be."""
-        log.error("a room is not as it should be: nothing is said in it")
-        self._odd_rooms.add(room.id)
-        self._metrics.raise_alarm("room")
-        async with self._storage.unit() as uow:
-            if await uow.tasks.claim_today(f"odd {room.id}"):
-                await Office(uow, self._region).alarm("room", line("alarm.room"))
-
-    async def _devices(self, users: frozenset[str]) -> tuple[list[DeviceKeys], bool]:
-        """The devices that their owners' pinned identities have signed; keys go to no others.
-
-        And whether that is all: somebody whose own server is away keeps the others waiting for nothing.
-        """
-        signed = await asyncio.gather(*map(self._signed_devices, sorted(users)))
-        return [device for devices in signed for device in devices or ()], None not in signed
-
-    async def _signed_devices(self, user_id: str) -> tuple[DeviceKeys, ...] | None:
-        try:
-            identity = await self._identities.of(user_id)
-        except ChangedIdentity:
-            return ()
-        except ServerAway:
-            return None
-        return identity.devices if identity else ()
 
     async def _mark(self, letter: Letter, matrix_id: str) -> None:
         """What all can see, also who cannot read the cards."""

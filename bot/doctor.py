@@ -35,6 +35,10 @@ class Problem(Exception):
     """Something does not hold; the message says what to do."""
 
 
+class Advice(Exception):
+    """Nothing is broken, and something is still to be done; the message says what."""
+
+
 FOUND = (Problem, AdminFault, DatabaseFault, JournalFault, LoggedOut, MatrixError, StoreFailed, StoreSetBack)
 """Their texts say what to do."""
 
@@ -70,6 +74,8 @@ async def _examine(patient: _Patient) -> int:
     for name, check in CHECKS:
         try:
             _show("✓", "green", f"{name}: {await check(patient)}")
+        except Advice as advice:
+            _show("!", "yellow", f"{name}: {advice}")
         except Unreachable as fault:
             what_to_do = "does it run, and is matrix.homeserver its address? The rest was not looked at"
             _show("✗", "red", f"{name}: {fault}; {what_to_do}")
@@ -83,6 +89,15 @@ async def _examine(patient: _Patient) -> int:
 def _show(mark: str, colour: str, text: str) -> None:
     """One line, however long, and nothing in it read as markup: a section of the config stands in brackets."""
     Console(soft_wrap=True, highlight=False).print(Text(mark, colour), Text(text))
+
+
+async def _leaflet(patient: _Patient) -> str:
+    region = patient.config.region
+    lacking = [name for name in ("contact", "privacy_officer") if not getattr(region, name)]
+    if lacking:
+        named = " and ".join(f"region.{name}" for name in lacking)
+        raise Advice(f"fill in {named}: by law (AVG 14) the family is told; until then the leaflet says whom to ask")
+    return "says who is responsible, and how to reach the region and its data protection officer"
 
 
 async def _database(patient: _Patient) -> str:
@@ -174,6 +189,7 @@ async def _rate_limits(patient: _Patient) -> str:
 
 
 CHECKS: tuple[tuple[str, Callable[[_Patient], Awaitable[str]]], ...] = (
+    ("leaflet", _leaflet),
     ("database", _database),
     ("journal of erasures", _journal),
     ("crypto store", _crypto_store),

@@ -168,7 +168,7 @@ class Homeserver:
         method: str,
         path: str,
         *,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         query: Mapping[str, str] | None = None,
         timeout_s: float = REQUEST_TIMEOUT_S,
         patience_s: float | None = None,
@@ -180,7 +180,7 @@ class Homeserver:
         Args:
             method: HTTP method.
             path: from `/_matrix/` on, its values already quoted by `quote`.
-            body: sent as JSON.
+            body: sent as JSON; bytes as they are.
             query: values as they are; quoted here.
             timeout_s: for one attempt.
             patience_s: another patience than the session's.
@@ -224,18 +224,22 @@ class Homeserver:
         raise AssertionError  # count() does not end
 
     async def _once(
-        self, method: str, url: URL, body: Mapping[str, Any] | None, token: str | None, timeout_s: float
+        self, method: str, url: URL, body: Mapping[str, Any] | bytes | None, token: str | None, timeout_s: float
     ) -> _Answer | None:
         """One attempt; None if there was no answer that can be read."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        is_raw = isinstance(body, bytes)
+        if is_raw:
+            headers["Content-Type"] = "application/octet-stream"
         self.requests += 1
         try:
             async with self._session.request(
                 method,
                 url,
-                json=body,
+                json=None if is_raw else body,
+                data=body if is_raw else None,
                 headers=headers,
                 allow_redirects=False,  # the token is for this server only
                 timeout=aiohttp.ClientTimeout(total=timeout_s),

@@ -14,6 +14,8 @@ class Region:
     `shielded_coordinator` alone, who is the first of them unless another is named. Terms in years or days; `daily_cap`
     in signals per professional and day; `card_minutes`: how long the bot's own cards that hold a child's data stay
     readable.
+    The leaflet says who is responsible (`controller`, empty: the executive of `name`) and, a line each, how to reach
+    `contact` and the data protection officer.
     """
 
     name: str
@@ -21,6 +23,9 @@ class Region:
     shielded_coordinator: str = ""
     language: Literal["nl", "en"] = "nl"
     index_name: str = "Verwijsindex"
+    controller: str = ""
+    contact: tuple[str, ...] = ()
+    privacy_officer: tuple[str, ...] = ()
     basis: Literal["jeugdwet", "toestemming"] = "jeugdwet"
     active_years: int = 2
     erase_years: int = 5

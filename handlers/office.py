@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, auto
 from typing import Literal
 
@@ -111,8 +111,6 @@ class Talk:
             msg = "a message is answered once"
             raise RuntimeError(msg)
         if self.dropped_question:
-            card = Card(
-                kind=card.kind, text=(*card.text, Line("question.dropped")), fields=card.fields, personal=card.personal
-            )
+            card = replace(card, text=(*card.text, Line("question.dropped")))
         self.answer_id = await self.office.post(self.room_id, card, self.person.language, re=self.message.event_id)
         return self.answer_id

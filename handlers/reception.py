@@ -4,6 +4,7 @@ from handlers.cards import Card, error
 from handlers.command import Commands
 from handlers.desk import desk_commands
 from handlers.dialogue import converse, react
+from handlers.leaflet import COMMANDS as LEAFLET
 from handlers.office import Message, Office, Proof, Talk
 from handlers.people import COMMANDS as PEOPLE
 from handlers.reviews import COMMANDS as REVIEWS
@@ -20,7 +21,7 @@ UNANSWERED = frozenset({"notice", "reaction"})
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
-    return Commands((*SIGNALS, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
+    return Commands((*SIGNALS, *LEAFLET, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
 
 
 commands = all_commands()

@@ -16,13 +16,17 @@ from storage.session import REGION, Repository
 from storage.vault import Unsealable
 
 _ALL = 1_000_000
+TAKEN_AWAY = frozenset({"redaction", "purge"})
+"""What is done after all that is to be said in a room."""
+ENCLOSE = "enclose"
+"""In the content of a card: what the document is to hold that goes with it. Never sent: see `Outbox.enclosed`."""
 LOOKED_UP_LATER = frozenset({"welcome", "match.introduction"})
 """Kinds of which the latest is asked for, however old: see `Outbox.latest`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One thing to send: a card (`content`); or a redaction, a reaction (`content["key"]`) or a pin of `target`.
+    """A card to send (`content`); or a redaction, a reaction (`content["key"]`), a pin or a purge of `target`.
 
     The content is None of what has none, and where the row does not open: another master key sealed it. With an
     `event_id` it stands in the timeline already (`Outbox.seen`).
@@ -41,7 +45,7 @@ class Letter:
 _NEXT = (
     select(outbox)
     .where(outbox.c.state == "pending", outbox.c.room_id == bindparam("room_id"))
-    .order_by(outbox.c.action == "redaction", outbox.c.not_before > bindparam("now"), outbox.c.seq)
+    .order_by(outbox.c.action.in_(TAKEN_AWAY), outbox.c.not_before > bindparam("now"), outbox.c.seq)
     .limit(1)
 )
 _NEXT_BUT_CARDS = _NEXT.where(outbox.c.action != "card")
@@ -82,6 +86,14 @@ class Outbox(Repository):
     async def pin(self, room_id: str, event_id: str) -> None:
         """Keep an event in sight, in the place of what was pinned before."""
         await self._add(secrets.token_hex(12), room_id, "pin", "", target=event_id)
+
+    async def enclosed(self, identity: str, content: dict[str, Any], document: str) -> None:
+        """The document of a card is made, and is on the server as `document`: from now on it is a card like others."""
+        await self._s.run(
+            update(outbox)
+            .where(outbox.c.id == identity, outbox.c.state == "pending")
+            .values(sealed=self._seal(identity, content), document=document)
+        )
 
     async def _add(  # noqa: PLR0913 (one row, its columns)
         self, identity: str, room_id: str, action: str, kind: str, *, target: str | None = None,
@@ -195,9 +207,9 @@ class Outbox(Repository):
         )
 
     async def redact_lapsed(self, limit: int) -> int:
-        """Have the cards redacted whose time is up; how many."""
+        """Have the cards redacted whose time is up, and what was enclosed in them purged; how many."""
         rows = await self._s.all(
-            select(outbox.c.id, outbox.c.room_id, outbox.c.event_id)
+            select(outbox.c.id, outbox.c.room_id, outbox.c.event_id, outbox.c.document)
             .where(self._readable_too_long())
             .order_by(outbox.c.redact_at)
             .limit(limit)
@@ -206,6 +218,8 @@ class Outbox(Repository):
             await self._s.run(update(outbox).where(outbox.c.id == row.id).values(redact_at=None))
             if row.event_id:
                 await self.redact(row.room_id, row.event_id)
+            if row.document:
+                await self._add(secrets.token_hex(12), row.room_id, "purge", "", target=row.document)
         return len(rows)
 
     async def drop_unsent(self, limit: int) -> int:

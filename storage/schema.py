@@ -258,10 +258,10 @@ outbox = Table(
     # The card's `wenk.id` and its Matrix transaction id.
     Column("id", Text, nullable=False, unique=True),
     Column("room_id", ForeignKey("room.id", ondelete="CASCADE"), nullable=False),
-    # card, redaction, reaction or pin
+    # card, redaction, reaction, pin or purge
     Column("action", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    # The event to redact, to react to or to pin.
+    # The event to redact, to react to or to pin; the document to purge.
     Column("target", Text),
     Column("sealed", LargeBinary),
     # pending or sent
@@ -276,6 +276,8 @@ outbox = Table(
     # Cards that hold a child's data are redacted this long after they were sent; then that is at:
     Column("lifetime_ms", BigInteger),
     Column("redact_at", BigInteger),
+    # Where on the server the encrypted document is that goes with the card.
+    Column("document", Text),
     Index(None, "state", "room_id"),
     Index(None, "redact_at"),
     Index(None, "event_id"),

@@ -85,7 +85,12 @@ def haunt(fuse: Fuse) -> None:
     once, unit, commit = Homeserver._once, Storage.unit, Storage._commit
 
     async def mortal_once(
-        self: Homeserver, method: str, url: URL, body: Mapping[str, Any] | None, token: str | None, timeout_s: float
+        self: Homeserver,
+        method: str,
+        url: URL,
+        body: Mapping[str, Any] | bytes | None,
+        token: str | None,
+        timeout_s: float,
     ) -> Any:  # noqa: ANN401 (bot.http's own)
         kind = _kind(method, url)
         fuse.pass_by(f"before {kind}")

@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import delete
 
 from bot.app import session_file
+from bot.audience import Audience
 from bot.crypto import Machine
 from bot.delivery import Delivery
 from bot.demo.clock import LiveClock
 from bot.demo.stage import Stage
 from bot.demo.synapse import LocalSynapse
+from bot.enclosing import Enclosing, keep
 from bot.http import Homeserver, Unreachable, quote
 from bot.identities import Identities
 from bot.live import Lookout
@@ -82,7 +84,9 @@ class Sender:
         identities, lookout = Identities(self.http, machine, Pins()), Lookout(self.http, bot.user_id)
         region, metrics = bot.config.region, Metrics()
         self.session = Session(self.http, machine, identities, bot.storage, region, account, metrics)
-        self.delivery = Delivery(self.http, lookout, machine, identities, bot.storage, region, metrics)
+        audience = Audience(lookout, identities, bot.storage, region, metrics)
+        enclosing = Enclosing(self.http, bot.storage, keep)
+        self.delivery = Delivery(self.http, machine, audience, enclosing, bot.storage, region, metrics)
         self.delivery.heard_until = lambda: self.session.heard_until
 
     async def post(self, room: Room, kind: str = "help") -> str:

@@ -39,6 +39,7 @@ class House:
         self.now = START
         self.cards: dict[str, list[Card]] = {}
         self.redacted: list[str] = []
+        self.purged: list[str] = []
         self.reactions: list[tuple[str, str]] = []
         self.last_event = ""
         self._position = 0
@@ -97,6 +98,8 @@ class House:
                     await uow.outbox.sent(letter.id, f"$out{self._position}", 1)
                     if letter.action == "redaction":
                         self.redacted.append(str(letter.target))
+                    elif letter.action == "purge":
+                        self.purged.append(str(letter.target))
                     elif letter.action == "reaction":
                         self.reactions.append((str(letter.target), (letter.content or {})["key"]))
                     if letter.action == "card" and letter.content is not None:

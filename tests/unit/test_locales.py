@@ -95,7 +95,7 @@ def refusals() -> dict[str, set[str]]:
         "address": {"no_postcode", "no_number", "unreadable"},
         "ref": {"unreadable"}, "page": {"unreadable"}, "name": {"unreadable"}, "user_id": {"unreadable"},
         "organisation": {"unreadable"}, "function": {"unreadable"}, "email": {"unreadable"}, "phone": {"unreadable"},
-        "reason": {"unknown_choice"}, "language": {"unknown_choice"},
+        "reason": {"unknown_choice"}, "language": {"unknown_choice"}, "leaflet": {"unknown_choice"},
         "review": {"unreadable"}, "decision": {"unknown_choice"},
     }  # fmt: skip
 

@@ -62,7 +62,8 @@ async def _load(config: Config, storage: Storage, journal: Journal, backup: Path
                 raise KeysFault(OTHER_KEYS) from None
             raise BackupFault(f"{backup} was changed: {fault}; take another one") from None
         except Unsealable:
-            raise KeysFault(OTHER_KEYS) from None
+            msg = f"{OTHER_KEYS}; if the master key of that time was destroyed, nobody can read this backup any more"
+            raise KeysFault(msg) from None
     return erased
 
 

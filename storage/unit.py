@@ -14,6 +14,7 @@ from storage.pairs import Pairs
 from storage.people import People
 from storage.questions import Questions
 from storage.rooms import Rooms
+from storage.rotation import Rotation
 from storage.session import Session
 from storage.signals import Signals
 from storage.tasks import Tasks
@@ -42,6 +43,7 @@ class UnitOfWork:
         self.people = People(session)
         self.questions = Questions(session)
         self.rooms = Rooms(session)
+        self.rotation = Rotation(session)
         self.signals = Signals(session)
         self.tasks = Tasks(session)
 

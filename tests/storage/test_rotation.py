@@ -1,0 +1,514 @@
+"""New keys instead of old ones, beside everything else: every signal opens and is found before, meanwhile and after."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import date
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from sqlalchemy import delete, event, insert, select, update
+
+from bot.keys import destroy, rotate
+from bot.metrics import Metrics
+from bot.rotation import Rotation
+from domain.child import Child
+from domain.matching import tags
+from handlers.rotation import bring_under_current_keys
+from handlers.sweep import count_due
+from storage.backup import back_up
+from storage.database import Storage
+from storage.inbox import Said
+from storage.journal import Journal
+from storage.keys import Keys, KeysFault
+from storage.rotation import BATCH
+from storage.schema import audit, inbox, signal, tag
+from storage.signals import generation
+from storage.vault import Vault
+from tests.storage.archive import OTHER, OWNER, Archive, a_child, place
+from tests.storage.house import FATIMA, JOOST, LIN, House
+from tests.storage.test_restore import Elsewhere
+from tests.storage.wire import POINTS, Fragile, Fuse, Killed
+
+DAY = date(2026, 3, 2)
+MANY = BATCH + 5
+"""One batch, and some more."""
+
+
+def children() -> list[Child]:
+    return [a_child(f"Sanne{'abcdefghijklmnopqrstuvwxyz'[at % 26]}", "de Vries", 1 + at) for at in range(MANY)]
+
+
+def newer(keys: Keys, *, master: bool = True, tag_key: bool = True) -> Keys:
+    """The same file with new keys, as `wenk keys rotate` writes it."""
+    if master:
+        keys = keys.with_new_master(keys.current_master + 1, DAY)
+    if tag_key:
+        keys = keys.with_new_tag(keys.current_tag + 1)
+    keys.save()
+    return keys
+
+
+def keys_file(archive: Archive | House) -> Path:
+    return archive.storage.keys.path
+
+
+def running(stage: Archive | House) -> Rotation:
+    """What a running bot has for it."""
+    return Rotation(stage.storage, keys_file(stage), Metrics())
+
+
+def alarm(rotation: Rotation) -> bool:
+    return bool(rotation._metrics.registry.get_sample_value("wenk_alarm", {"code": "keys"}))
+
+
+async def look(rotation: Rotation) -> None:
+    """A minute is over; and what that begins comes to its end."""
+    await rotation.look()
+    if rotation._working is not None:
+        await rotation._working
+
+
+async def found(storage: Storage, those: Sequence[Child]) -> list[list[str]]:
+    """For each child the signals that a lookup meets, opened."""
+    async with storage.reading() as uow:
+        return [[one.ref for one in await uow.signals.found_by(tags(child))] for child in those]
+
+
+async def said_in_audit(storage: Storage) -> list[str]:
+    async with storage.reading() as uow:
+        rows = await uow._session.all(select(audit.c.what).where(audit.c.who == "wenk").order_by(audit.c.seq))
+        await uow.audit.verify()
+    return [row.what for row in rows if row.what.startswith("keys.")]
+
+
+async def place_many(storage: Storage, owner: str = OWNER) -> list[list[str]]:
+    async with storage.unit() as uow:
+        return [[(await place(uow, f"S-{at:06}", child, owner)).ref] for at, child in enumerate(children())]
+
+
+async def half(storage: Storage) -> None:
+    """The first batch of each part: so much is under the new keys, the rest is not."""
+    async with aclosing(bring_under_current_keys(storage)) as batches:
+        async for batch in batches:
+            assert batch.done
+            break
+    async with storage.unit() as uow:
+        await uow.rotation.rewrap(None)
+
+
+async def sealed(archive: Archive) -> dict[str, tuple[bytes, bytes, int]]:
+    rows = await archive.raw(select(signal.c.ref, signal.c.sealed_child, signal.c.wrapped_key, signal.c.key_version))
+    return {row.ref: (row.sealed_child, row.wrapped_key, row.key_version) for row in rows}
+
+
+async def test_everything_opens_and_is_found_before_meanwhile_and_after(archive: Archive) -> None:
+    expected = await place_many(archive.storage)
+    assert await found(archive.storage, children()) == expected
+    await archive.storage.take(newer(archive.keys))
+    assert await found(archive.storage, children()) == expected, "nothing was done yet"
+    await half(archive.storage)
+    async with archive.storage.reading() as uow:
+        left = await uow.rotation.left()
+    assert (left.rewrap, left.retag) == (MANY - BATCH, MANY - BATCH)
+    assert (await count_due(archive.storage))["retag"] == MANY - BATCH
+    assert await found(archive.storage, children()) == expected, "half of it was done"
+    rotation = running(archive)
+    await look(rotation)
+    async with archive.storage.reading() as uow:
+        assert (await uow.rotation.left()).all == 0
+        assert await uow.rotation.is_finished()
+    assert await found(archive.storage, children()) == expected
+    # Nothing hangs on the old keys any more.
+    kept = archive.storage.keys.without_old_tags().without_master(1)
+    await archive.storage.take(kept)
+    assert await found(archive.storage, children()) == expected
+    assert await said_in_audit(archive.storage) == ["keys.rotation.begun", "keys.rotation.finished"]
+
+
+async def test_two_who_signal_one_child_while_half_is_done_are_matched(house: House) -> None:
+    """One known under the old keys and one under the new: whoever comes meets either, and each other."""
+    first = await house.place(FATIMA)
+    await place_many(house.storage, FATIMA)
+    last = await house.place(FATIMA, "signaal Tim; Jansen; 02-05-2016; 9203 ZX 12")
+    await house.storage.take(newer(house.storage.keys))
+    await half(house.storage)
+    async with house.storage.reading() as uow:
+        rows = await uow._session.all(select(signal.c.ref, signal.c.tag_generation))
+    made = {row.ref: row.tag_generation for row in rows}
+    assert (made[first], made[last]) == (generation(2), generation(1))
+    await house.place(JOOST)
+    await house.place(LIN, "signaal Tim; Jansen; 02-05-2016; 9203 ZX 12")
+    for who in (JOOST, LIN):
+        assert house.last(who, "match.notice")["participants"][0]["user_id"] == FATIMA
+    await house.place(JOOST, "signaal Ada; Bos; 03-05-2016; 9203 ZX 12")
+    await look(running(house))
+    await house.place(LIN, "signaal Ada; Bos; 03-05-2016; 9203 ZX 12")
+    assert house.kinds(LIN).count("match.notice") == 2
+
+
+async def test_a_new_master_key_wraps_keys_anew_and_touches_no_child(archive: Archive) -> None:
+    await place_many(archive.storage)
+    before, tags_before = await sealed(archive), await archive.raw(select(tag).order_by(tag.c.tag))
+    newer(archive.keys, tag_key=False)
+    await look(running(archive))
+    after = await sealed(archive)
+    assert {ref: row[0] for ref, row in after.items()} == {ref: row[0] for ref, row in before.items()}
+    assert all(after[ref][1] != before[ref][1] and after[ref][2] == 2 for ref in before)
+    assert await archive.raw(select(tag).order_by(tag.c.tag)) == tags_before
+
+
+async def test_a_new_tag_key_changes_tags_only_and_leaves_none_of_the_old(archive: Archive) -> None:
+    await place_many(archive.storage)
+    before, tags_before = await sealed(archive), {row.tag for row in await archive.raw(select(tag))}
+    newer(archive.keys, master=False)
+    await look(running(archive))
+    assert await sealed(archive) == before
+    tags_after = {row.tag for row in await archive.raw(select(tag))}
+    assert len(tags_after) == len(tags_before)
+    assert not tags_after & tags_before
+
+
+async def test_what_is_on_its_way_is_sealed_anew_and_arrives(archive: Archive) -> None:
+    """A card may wait for months for somebody to read it: it must not need the old key for so long."""
+    desk = await archive.desk()
+    async with archive.storage.unit() as uow:
+        for at in range(MANY):
+            await uow.outbox.post(desk, "help", {"body": f"{at}", "wenk": {"kind": "help"}})
+        await uow.inbox.add(1, "$one", "!room", OWNER, Said(kind="text", body="hulp"))
+        await uow.inbox.add(2, "$two", "!room", OWNER, Said(kind="undecryptable", raw={"body": "?"}), "session")
+        for slot in ("question", "family"):
+            await uow.questions.put(OWNER, slot, "card", slot.encode())
+            await uow.questions.put(OTHER, slot, "card", slot.encode())
+    newer(archive.keys)
+    rotation = running(archive)
+    await rotation._take()
+    async with archive.storage.reading() as uow:
+        assert (await uow.rotation.left()).reseal == MANY + 2 + 4
+        assert await uow.rotation.under(1) == MANY + 2 + 4
+    await look(rotation)
+    await archive.storage.take(archive.storage.keys.without_master(1))
+    async with archive.storage.unit() as uow:
+        bodies = []
+        while letter := await uow.outbox.next(desk):
+            bodies.append((letter.content or {})["body"])
+            await uow.outbox.sent(letter.id, f"${letter.id}")
+        assert bodies == [f"{at}" for at in range(MANY)]
+        received, _more = await uow.inbox.next("!room")
+        assert received is not None
+        assert received.said == Said(kind="text", body="hulp")
+        (waiting,) = await uow.inbox.waiting_for(["session"])
+        assert waiting.said is not None
+        for slot in ("question", "family"):
+            for user_id in (OWNER, OTHER):
+                kept = await uow.questions.get(user_id, slot)
+                assert kept is not None
+                assert kept.state == slot.encode()
+
+
+async def _until_all_is_done(storage: Storage) -> None:
+    await storage.take(Keys.load(storage.keys.path))
+    async with storage.unit() as uow:
+        await uow.rotation.begin()
+    async for _batch in bring_under_current_keys(storage):
+        pass
+    async with storage.unit() as uow:
+        assert await uow.rotation.finish()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_killed_anywhere_it_goes_on_and_nothing_is_lost(archive: Archive, point: str) -> None:
+    expected = await place_many(archive.storage)
+    survived = False
+    for units in count():
+        newer(Keys.load(keys_file(archive)))
+        process = await _another_process(archive, Fuse(units, point))
+        try:
+            await _until_all_is_done(process)
+            survived = True
+        except Killed:
+            pass
+        await process.close()
+        process = await _another_process(archive, Fuse())
+        assert await found(process, children()) == expected, f"after {units} units"
+        await _until_all_is_done(process)
+        assert await found(process, children()) == expected
+        await process.close()
+        if survived:
+            break
+    rotations = units + 1
+    assert units > 4, "there was something to be killed in"
+    assert await said_in_audit(archive.storage) == ["keys.rotation.begun", "keys.rotation.finished"] * rotations
+
+
+async def _another_process(archive: Archive, fuse: Fuse) -> Fragile:
+    vault = Vault(Keys.load(keys_file(archive)))
+    process = await Fragile.open(archive.url, vault, lambda: archive.now, Journal.open(archive.journal_file))
+    assert isinstance(process, Fragile)
+    process.fuse = fuse
+    return process
+
+
+async def test_a_row_that_does_not_open_keeps_nothing_else_back(archive: Archive) -> None:
+    expected = await place_many(archive.storage)
+    await archive.raw(update(signal).where(signal.c.ref == "S-000003").values(wrapped_key=b"damaged" * 9))
+    newer(archive.keys)
+    rotation = running(archive)
+    await look(rotation)
+    assert alarm(rotation)
+    async with archive.storage.reading() as uow:
+        left = await uow.rotation.left()
+        assert (left.rewrap, left.retag) == (1, 1)
+        assert await uow.rotation.is_finished() is False
+    whole = [at for at in range(MANY) if at != 3]
+    those = [children()[at] for at in whole]
+    assert await found(archive.storage, those) == [expected[at] for at in whole]
+    async with archive.storage.unit() as uow:
+        await uow._session.run(delete(signal).where(signal.c.ref == "S-000003"))
+    await look(rotation)
+    assert not alarm(rotation)
+
+
+async def test_a_running_bot_takes_a_new_file_into_use_and_no_other(archive: Archive) -> None:
+    await place_many(archive.storage)
+    file, rotation = keys_file(archive), running(archive)
+    first = Keys.load(file)
+    second = newer(first)
+    await look(rotation)
+    assert archive.storage.keys == second
+    for bad in (
+        b"damaged",
+        None,
+        first,  # an old copy: it lacks what everything is under now
+        Keys.generate(file),  # those of another database
+    ):
+        if isinstance(bad, Keys):
+            bad.save()
+        elif bad is None:
+            file.unlink()
+        else:
+            file.write_bytes(bad)
+        await look(rotation)
+        assert archive.storage.keys == second, bad
+        assert alarm(rotation), bad
+    second.save()
+    await look(rotation)
+    assert not alarm(rotation)
+    async with archive.storage.unit() as uow:
+        await place(uow, "S-999999", a_child("Nieuw"))
+    assert (await sealed(archive))["S-999999"][2] == 2
+
+
+async def test_a_file_that_lacks_the_tag_key_in_use_is_not_taken(archive: Archive) -> None:
+    await place_many(archive.storage)
+    newer(archive.keys).without_old_tags().save()
+    rotation = running(archive)
+    await look(rotation)
+    assert alarm(rotation)
+    assert archive.storage.keys == archive.keys
+    assert await found(archive.storage, children()) == [[f"S-{at:06}"] for at in range(MANY)]
+
+
+async def test_who_reads_while_new_keys_are_taken_reads_on(archive: Archive) -> None:
+    await place_many(archive.storage)
+    async with archive.storage.reading() as uow:
+        await archive.storage.take(newer(archive.keys))
+        await _until_all_is_done(archive.storage)
+        async with archive.storage.unit() as writing:
+            await place(writing, "S-999999", a_child("Nieuw"))
+        assert [each.ref for each in await uow.signals.of_owner(OWNER)][:MANY] == [f"S-{at:06}" for at in range(MANY)]
+
+
+async def test_keys_never_change_within_a_unit_of_work(archive: Archive) -> None:
+    async with archive.storage.unit() as uow:
+        taking = asyncio.ensure_future(archive.storage.take(newer(archive.keys)))
+        for at in range(3):
+            await asyncio.sleep(0)
+            await place(uow, f"S-{at:06}", a_child(day=1 + at))
+        assert archive.storage.keys == archive.keys
+    await taking
+    assert archive.storage.keys.current_master == 2
+
+
+async def test_after_an_upgrade_that_makes_other_tags_all_are_made_anew_before_anything_is_looked_up(
+    house: House,
+) -> None:
+    await house.place(FATIMA)
+    async with house.storage.unit() as uow:
+        # As a migration leaves them: of an unknown generation, by texts of which this version knows nothing.
+        await uow._session.run(update(signal).values(tag_generation=0))
+        await uow._session.run(update(tag).values(tag=b"of another kind."))
+    await running(house).catch_up()
+    await house.place(JOOST)
+    assert "match.notice" in house.kinds(JOOST)
+
+
+async def test_at_an_ordinary_start_nothing_is_made_anew(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    await place_many(archive.storage)
+    await archive.storage.take(newer(archive.keys))
+    monkeypatch.setattr("bot.rotation.bring_under_current_keys", None)
+    await running(archive).catch_up()
+
+
+async def test_what_is_left_is_found_by_an_index(sqlite_archive: Archive) -> None:
+    """What is done costs nothing, however much it is."""
+    await place_many(sqlite_archive.storage)
+    await sqlite_archive.storage.take(newer(sqlite_archive.keys))
+    asked: list[tuple[str, Any]] = []
+    engine = sqlite_archive.storage._engine
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])))
+    await _until_all_is_done(sqlite_archive.storage)
+    plans = []
+    async with engine.connect() as connection:
+        for statement, values in [each for each in asked if "FROM signal" in each[0]]:
+            plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)).all()
+            plans += [row.detail for row in plan]
+    assert [plan for plan in plans if "ix_signal_key_version_id" in plan]
+    assert [plan for plan in plans if "ix_signal_tag_generation_id" in plan]
+    assert not [plan for plan in plans if plan.startswith("SCAN signal") or "TEMP B-TREE" in plan]
+
+
+# The command line.
+
+
+@pytest.fixture
+async def kept(archive: Archive, tmp_path: Path) -> Elsewhere:
+    """The archive with a config, and no bot."""
+    return Elsewhere(tmp_path, archive.url)
+
+
+def console() -> Console:
+    return Console(quiet=True)
+
+
+async def rotated(kept: Elsewhere, *, master: bool = True, tag_key: bool = True) -> Keys:
+    (kept.directory / "new").mkdir(exist_ok=True)
+    await rotate(kept.config(), console(), master=master, tag=tag_key)
+    return Keys.load(kept.keys)
+
+
+async def test_without_a_bot_rotate_does_it_all_itself(archive: Archive, kept: Elsewhere) -> None:
+    expected = await place_many(archive.storage)
+    first = Keys.load(kept.keys)
+    keys = await rotated(kept)
+    assert (sorted(keys.master), keys.current_master) == ([1, 2], 2)
+    assert (sorted(keys.tag), keys.current_tag) == ([2], 2), "nothing needs the old one"
+    assert keys.agree(first)
+    assert 2 in keys.master_made
+    archive.vault.use(keys)
+    assert await found(archive.storage, children()) == expected
+    assert await said_in_audit(archive.storage) == ["keys.rotation.begun", "keys.rotation.finished"]
+    assert (await rotated(kept, tag_key=False)).current_master == 3
+    last = await rotated(kept, master=False)
+    assert (last.current_master, last.current_tag, sorted(last.tag)) == (3, 3, [3])
+
+
+async def test_rotate_goes_on_with_what_was_begun(archive: Archive, kept: Elsewhere) -> None:
+    """Whoever ended it, and wherever: it does not begin anew."""
+    await place_many(archive.storage)
+    newer(Keys.load(kept.keys))
+    assert (await rotated(kept)).current_master == 2, "the file was written, and nothing else"
+    archive.vault.use(newer(Keys.load(kept.keys)))
+    await half(archive.storage)
+    assert (await rotated(kept)).current_master == 3, "half was done"
+    archive.vault.use(newer(Keys.load(kept.keys)))
+    await _until_all_is_done(archive.storage)
+    keys = await rotated(kept)
+    assert (keys.current_master, sorted(keys.tag)) == (4, [4]), "all but the old tag key"
+
+
+async def test_no_version_is_used_twice(archive: Archive, kept: Elsewhere) -> None:
+    """Not even after an old copy of the file took the place of the one that is lost."""
+    await place_many(archive.storage)
+    first = Keys.load(kept.keys)
+    assert (await rotated(kept, master=False)).current_tag == 2
+    first.save()
+    assert (await rotated(kept, master=False)).current_tag == 1, "all is brought under what there is"
+    assert (await rotated(kept, master=False)).current_tag > 1
+
+
+async def test_after_destroy_an_old_copy_is_unreadable_and_the_database_is_not(
+    archive: Archive, kept: Elsewhere
+) -> None:
+    expected = await place_many(archive.storage)
+    async with archive.storage.unit() as uow:
+        await uow.rotation.begin()
+    await back_up(archive.url, kept.backup, archive.now)
+    keys = await rotated(kept)
+    await destroy(kept.config(), console(), 1)
+    kept_keys = Keys.load(kept.keys)
+    assert (sorted(kept_keys.master), kept_keys.master_made.keys()) == ([2], {2})
+    archive.vault.use(kept_keys)
+    assert await found(archive.storage, children()) == expected
+    assert (await said_in_audit(archive.storage))[-1] == "keys.destroyed"
+    kept.url = f"sqlite+aiosqlite:///{kept.directory}/new/restored.db"
+    with pytest.raises(KeysFault, match="destroyed"):
+        await kept.bring_back()
+    # It is that key, and nothing else.
+    keys.save()
+    Path(kept.url.partition("///")[2]).unlink(missing_ok=True)
+    await kept.bring_back()
+
+
+async def test_after_a_restore_of_an_older_backup_all_is_found(archive: Archive, kept: Elsewhere) -> None:
+    """Its tags were made with a key that is gone: they are made anew before anything is looked up."""
+    expected = await place_many(archive.storage)
+    await back_up(archive.url, kept.backup, archive.now)
+    keys = await rotated(kept)
+    kept.url = f"sqlite+aiosqlite:///{kept.directory}/new/restored.db"
+    await kept.bring_back()
+    storage = await Storage.open(kept.url, Vault(keys), lambda: archive.now, Journal.open(archive.journal_file))
+    rotation = Rotation(storage, kept.keys, Metrics())
+    await rotation.catch_up()
+    assert await found(storage, children()) == expected
+    await look(rotation)
+    async with storage.reading() as uow:
+        assert await uow.rotation.is_finished()
+    await storage.close()
+
+
+async def test_destroy_refuses_what_is_in_use(archive: Archive, kept: Elsewhere) -> None:
+    (kept.directory / "new").mkdir(exist_ok=True)
+    config = kept.config()
+    await place_many(archive.storage)
+    for version, said in ((1, "current"), (7, "there are: 1")):
+        with pytest.raises(KeysFault, match=said):
+            await destroy(config, console(), version)
+    keys = newer(Keys.load(kept.keys))
+    with pytest.raises(KeysFault, match=f"^{MANY} rows"):
+        await destroy(config, console(), 1)
+    # A bot that has not looked at the file yet might still seal under the old one.
+    async with archive.storage.unit() as uow:
+        await uow.rotation.begin()
+        await uow._session.run(delete(signal))
+    with pytest.raises(KeysFault, match="not in use"):
+        await destroy(config, console(), 1)
+    assert Keys.load(kept.keys) == keys
+    await rotated(kept)
+    # Whatever is sealed under it, also what should have been emptied.
+    sealed_before = Vault(archive.keys).seal_mail(b"?", "inbox $old")
+    row = {
+        "position": 1, "region_id": 1, "event_id": "$old", "matrix_room": "!room", "sender": OWNER, "state": "done",
+        "sealed": sealed_before, "received_at": 0,
+    }  # fmt: skip
+    await archive.raw(insert(inbox).values(row))
+    with pytest.raises(KeysFault, match=r"^1 rows"):
+        await destroy(config, console(), 1)
+    await archive.raw(delete(inbox))
+    await destroy(config, console(), 1)
+    assert sorted(Keys.load(kept.keys).master) == [2]
+
+
+async def test_a_running_bot_notes_that_a_key_was_destroyed(archive: Archive) -> None:
+    await place_many(archive.storage)
+    rotation = running(archive)
+    second = newer(archive.keys)
+    await look(rotation)
+    second.without_master(1).save()
+    await look(rotation)
+    await look(rotation)
+    assert archive.storage.keys.master.keys() == {2}
+    assert (await said_in_audit(archive.storage)).count("keys.destroyed") == 1

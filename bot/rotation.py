@@ -51,11 +51,16 @@ class Rotation:
         """Take new keys into use, and begin or go on with what they ask for; it goes on by itself."""
         await self._take()
         if self._working is None or self._working.done():
-            async with self._storage.unit() as uow:
-                is_needed = await uow.rotation.begin()
-            self._damaged = self._damaged if is_needed else 0
-            self._working = asyncio.create_task(self._work(), name="rotation") if is_needed else None
+            self._working = asyncio.create_task(self._work(), name="rotation") if await self._is_needed() else None
         self._show()
+
+    async def _is_needed(self) -> bool:
+        async with self._storage.reading() as uow:
+            if await uow.rotation.is_settled():
+                self._damaged = 0
+                return False
+        async with self._storage.unit() as uow:
+            return await uow.rotation.begin()
 
     async def stop(self) -> None:
         if self._working is not None:

@@ -233,20 +233,28 @@ class Rotation(Repository):
         row = await self._row()
         return None if row is None else bool(row.finished) and self._asks_for(row)
 
+    async def is_settled(self) -> bool:
+        """Whether everything is under the current keys, and `begin` would have nothing to write down."""
+        row = await self._row()
+        return row is not None and bool(row.finished) and self._asks_for(row) and row.masters == self._masters
+
+    @property
+    def _masters(self) -> str:
+        return " ".join(map(str, sorted(self._s.vault.keys.master)))
+
     async def begin(self) -> bool:
         """Write down what everything is to be brought under, if that is new; whether something is to be done."""
-        masters = sorted(self._s.vault.keys.master)
         row = await self._row()
         written = AuditLog(self._s)
         for version in map(int, row.masters.split() if row else ()):
-            if version not in masters:
+            if version not in self._s.vault.keys.master:
                 await written.write("wenk", "keys.destroyed")
         finished = bool(row.finished) if row and self._asks_for(row) else await self._is_first_start(row)
         if not finished and (row is None or not self._asks_for(row)):
             await written.write("wenk", "keys.rotation.begun")
         values = {
             "id": 1, "key_version": self._s.vault.master_version, "tag_generation": self._generation,
-            "masters": " ".join(map(str, masters)), "finished": finished,
+            "masters": self._masters, "finished": finished,
         }  # fmt: skip
         if row is None or tuple(values.values()) != tuple(row):
             await self._s.put(rotation, values)

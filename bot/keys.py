@@ -17,7 +17,7 @@ from bot.config import Config
 from domain.calendar import day_of
 from handlers.rotation import bring_under_current_keys
 from storage.alone import AlreadyRunning
-from storage.database import Storage
+from storage.database import Storage, system_clock
 from storage.journal import Journal
 from storage.keys import Keys, KeysFault, changing
 from storage.vault import Vault
@@ -36,7 +36,7 @@ async def rotate(config: Config, console: Console, *, master: bool, tag: bool) -
         async with _reading(config, keys) as storage:
             is_new = not await _is_under_way(storage)
             if is_new:
-                keys = await _with_new(storage, keys, master=master, tag=tag)
+                keys = _with_new(keys, master=master, tag=tag)
                 keys.save()
     if is_new:
         console.print(f"new keys are in {path}: back that file up now, for without it the database cannot be read:")
@@ -100,13 +100,11 @@ async def _is_under_way(storage: Storage) -> bool:
         return bool((await uow.rotation.left()).all) if finished is None else not finished
 
 
-async def _with_new(storage: Storage, keys: Keys, *, master: bool, tag: bool) -> Keys:
-    async with storage.reading() as uow:
-        highest_master, highest_tag = await uow.rotation.highest()
+def _with_new(keys: Keys, *, master: bool, tag: bool) -> Keys:
     if master:
-        keys = keys.with_new_master(max(highest_master, *keys.master) + 1, day_of(storage.clock()))
+        keys = keys.with_new_master(max(keys.master) + 1, day_of(system_clock()))
     if tag:
-        keys = keys.with_new_tag(max(highest_tag, *keys.tag) + 1)
+        keys = keys.with_new_tag(max(keys.tag) + 1)
     return keys
 
 

@@ -51,6 +51,8 @@ async def _load(config: Config, storage: Storage, journal: Journal, backup: Path
                 await uow.backups.load(source)
                 await uow.audit.verify()
                 await uow.signals.check_keys()
+                # A key of that number may be another one by now; the first `wenk run` makes them anew.
+                await uow.rotation.distrust_tags()
                 mark = await uow.journaled.mark()
                 if mark is None:
                     raise BackupFault(f"{backup} knows no journal of erasures: nobody knows what was erased since")

@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Row, Table, and_, bindparam, delete, func, select, true, update
+from sqlalchemy import Column, ColumnElement, Row, Table, and_, bindparam, delete, func, or_, select, true, update
 
 from domain.child import Child
 from storage.audit import AuditLog
 from storage.keys import Keys
 from storage.schema import inbox, outbox, question, rotation, signal, tag
 from storage.session import Repository, Session
-from storage.signals import Signals, can_be_found, generation, tag_version
+from storage.signals import Signals, can_be_found, generation
 from storage.vault import VERSION_BYTES, Unsealable, mail_prefix
 
 BATCH: Final = 20
@@ -78,9 +78,7 @@ class Rotation(Repository):
         )
 
     async def _count_others(self, column: Column[int], current: int) -> int:
-        # Two counts: as one, with an "or", it would go through all that is done.
-        parts = [select(func.count()).where(part).scalar_subquery() for part in (column < current, column > current)]
-        return int(await self._s.value(select(parts[0] + parts[1])))
+        return int(await self._s.value(select(func.count()).where(or_(column < current, column > current))))
 
     async def _mail_left(self) -> int:
         current = mail_prefix(self._s.vault.master_version)
@@ -111,14 +109,6 @@ class Rotation(Repository):
                 return True
         gone = [version for version in self._s.vault.keys.master if version not in keys.master]
         return any([await self._wrapped_under(version) or await self._waiting_under(version) for version in gone])
-
-    async def highest(self) -> tuple[int, int]:
-        """The highest version of the master and of the tag key that this database knows of: no number is used twice."""
-        masters, generations = await self._values(signal.c.key_version), await self._values(signal.c.tag_generation)
-        if (row := await self._row()) is not None:
-            masters = [*masters, row.key_version, *map(int, row.masters.split())]
-            generations = [*generations, row.tag_generation]
-        return max(masters, default=0), max((tag_version(made) for made in generations), default=0)
 
     async def under(self, version: int) -> int:
         """How many rows are wrapped or sealed under a version of the master key, those that do not open included.
@@ -199,6 +189,10 @@ class Rotation(Repository):
             if rows:
                 return _batch(rows, done, [(place, row.name) for row in rows])
         return _THE_END
+
+    async def distrust_tags(self) -> None:
+        """Have all tags made anew, whatever they were made by."""
+        await self._s.run(update(signal).values(tag_generation=0))
 
     async def _others(
         self, column: Column[int], current: int, after: tuple[int, Any] | None, limit: int

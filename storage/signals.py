@@ -67,14 +67,10 @@ def generation(version: int) -> int:
     return SCHEME * _GENERATION + version
 
 
-def tag_version(made: int) -> int:
-    """The version of the tag key by which tags of this generation were made."""
-    return made % _GENERATION
-
-
 def can_be_found(made: int, tag_versions: Container[int]) -> bool:
     """Whether a lookup meets tags of this generation, with these versions of the tag key at hand."""
-    return made // _GENERATION == SCHEME and tag_version(made) in tag_versions
+    scheme, version = divmod(made, _GENERATION)
+    return scheme == SCHEME and version in tag_versions
 
 
 _PLACE = insert(signal).returning(signal.c.id)

@@ -1,6 +1,6 @@
 """Bringing everything under the current keys, beside all else: `storage.rotation` says how much in one unit of work."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 
 from domain.matching import tags
@@ -29,7 +29,7 @@ async def reseal(uow: UnitOfWork, after: tuple[int, Any] | None) -> Batch:
 PARTS: Final[tuple[Part, ...]] = (retag, rewrap, reseal)
 
 
-async def bring_under_current_keys(storage: Storage, parts: tuple[Part, ...] = PARTS) -> AsyncIterator[Batch]:
+async def bring_under_current_keys(storage: Storage, parts: tuple[Part, ...] = PARTS) -> AsyncGenerator[Batch, None]:
     """All that is left, a batch in each unit of work, and what each did: between two of them anybody else may write.
 
     It may be ended at any moment and begun again: what is left is asked anew. What does not open is passed over.

@@ -198,17 +198,17 @@ class Rotation(Repository):
         self, column: Column[int], current: int, after: tuple[int, Any] | None, limit: int
     ) -> Sequence[Row[Any]]:
         """The next signals whose column says something else, in the order of its index."""
-        first, last = after or (-1, 0)
+        if after is not None and (rows := await self._some(column, *after, limit)):
+            return rows
+        beyond = -1 if after is None else after[0]
         for value in await self._values(column):
-            if value < first or value == current:
-                continue
-            beyond = last if value == first else 0
-            rows = await self._s.all(
-                select(signal).where(column == value, signal.c.id > beyond).order_by(signal.c.id).limit(limit)
-            )
-            if rows:
+            if value > beyond and value != current and (rows := await self._some(column, value, 0, limit)):
                 return rows
         return []
+
+    async def _some(self, column: Column[int], value: int, beyond: int, limit: int) -> Sequence[Row[Any]]:
+        those = select(signal).where(column == value, signal.c.id > beyond).order_by(signal.c.id).limit(limit)
+        return await self._s.all(those)
 
     # That it began and ended.
 

@@ -291,6 +291,30 @@ async def test_a_row_that_does_not_open_keeps_nothing_else_back(archive: Archive
     assert not alarm(rotation)
 
 
+async def test_a_child_that_the_new_tags_cannot_cope_with_keeps_no_other_back(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody in the region would be answered until Wenk is mended."""
+    expected = await place_many(archive.storage)
+    await archive.raw(update(signal).values(tag_generation=0))
+    odd = children()[3]
+
+    def faulty(child: Child) -> tuple[str, ...]:
+        return tags(child) if child != odd else (str(1 / 0),)
+
+    monkeypatch.setattr("handlers.rotation.tags", faulty)
+    rotation = running(archive)
+    await rotation.catch_up()
+    await look(rotation)
+    assert alarm(rotation)
+    async with archive.storage.reading() as uow:
+        assert (await uow.rotation.left()).retag == 1
+    monkeypatch.undo()
+    await look(rotation)
+    assert not alarm(rotation)
+    assert await found(archive.storage, children()) == expected
+
+
 async def test_a_running_bot_takes_a_new_file_into_use_and_no_other(archive: Archive) -> None:
     await place_many(archive.storage)
     file, rotation = keys_file(archive), running(archive)

@@ -152,6 +152,22 @@ async def test_two_who_signal_one_child_while_half_is_done_are_matched(house: Ho
     assert house.kinds(LIN).count("match.notice") == 2
 
 
+async def test_people_are_answered_and_matched_while_it_works(house: House) -> None:
+    await house.place(FATIMA)
+    await place_many(house.storage, FATIMA)
+    newer(house.storage.keys)
+    rotation = running(house)
+    await rotation.look()
+    assert rotation._working is not None
+    assert not rotation._working.done()
+    for who in (JOOST, LIN):
+        await house.place(who)
+        assert "match.notice" in house.kinds(who)
+    await rotation._working
+    async with house.storage.reading() as uow:
+        assert await uow.rotation.is_settled()
+
+
 async def test_a_new_master_key_wraps_keys_anew_and_touches_no_child(archive: Archive) -> None:
     await place_many(archive.storage)
     before, tags_before = await sealed(archive), await archive.raw(select(tag).order_by(tag.c.tag))

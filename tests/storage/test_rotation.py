@@ -1,110 +1,41 @@
 """New keys instead of old ones, beside everything else: every signal opens and is found before, meanwhile and after."""
 
 import asyncio
-import secrets
-from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import replace
-from datetime import date
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
-from sqlalchemy import delete, event, insert, select, update
+from sqlalchemy import delete, event, select, update
 
-from bot.keys import destroy, rotate
-from bot.metrics import Metrics
-from bot.rotation import Rotation
 from domain.child import Child
 from domain.matching import tags
-from handlers.rotation import bring_under_current_keys
 from handlers.sweep import count_due
-from storage.backup import back_up
-from storage.database import Storage
 from storage.inbox import Said
 from storage.journal import Journal
-from storage.keys import KEY_BYTES, Keys, KeysFault
+from storage.keys import Keys
 from storage.rotation import BATCH
-from storage.schema import audit, inbox, signal, tag
+from storage.schema import signal, tag
 from storage.signals import generation
 from storage.vault import Vault
 from tests.storage.archive import OTHER, OWNER, Archive, a_child, place
 from tests.storage.house import FATIMA, JOOST, LIN, House
-from tests.storage.test_restore import Elsewhere
+from tests.storage.rekeying import (
+    DAY,
+    MANY,
+    alarm,
+    children,
+    found,
+    half,
+    keys_file,
+    look,
+    newer,
+    place_many,
+    running,
+    said_in_audit,
+    sealed,
+    until_all_is_done,
+)
 from tests.storage.wire import POINTS, Fragile, Fuse, Killed
-
-DAY = date(2026, 3, 2)
-MANY = BATCH + 5
-"""One batch, and some more."""
-
-
-def children() -> list[Child]:
-    return [a_child(f"Sanne{'abcdefghijklmnopqrstuvwxyz'[at % 26]}", "de Vries", 1 + at) for at in range(MANY)]
-
-
-def newer(keys: Keys, *, master: bool = True, tag_key: bool = True) -> Keys:
-    """The same file with new keys, as `wenk keys rotate` writes it."""
-    if master:
-        keys = keys.with_new_master(keys.current_master + 1, DAY)
-    if tag_key:
-        keys = keys.with_new_tag(keys.current_tag + 1)
-    keys.save()
-    return keys
-
-
-def keys_file(archive: Archive | House) -> Path:
-    return archive.storage.keys.path
-
-
-def running(stage: Archive | House) -> Rotation:
-    """What a running bot has for it."""
-    return Rotation(stage.storage, keys_file(stage), Metrics())
-
-
-def alarm(rotation: Rotation) -> bool:
-    return bool(rotation._metrics.registry.get_sample_value("wenk_alarm", {"code": "keys"}))
-
-
-async def look(rotation: Rotation) -> None:
-    """A minute is over; and what that begins comes to its end."""
-    await rotation.look()
-    if rotation._working is not None:
-        await rotation._working
-
-
-async def found(storage: Storage, those: Sequence[Child]) -> list[list[str]]:
-    """For each child the signals that a lookup meets, opened."""
-    async with storage.reading() as uow:
-        return [[one.ref for one in await uow.signals.found_by(tags(child))] for child in those]
-
-
-async def said_in_audit(storage: Storage) -> list[str]:
-    async with storage.reading() as uow:
-        rows = await uow._session.all(select(audit.c.what).where(audit.c.who == "wenk").order_by(audit.c.seq))
-        await uow.audit.verify()
-    return [row.what for row in rows if row.what.startswith("keys.")]
-
-
-async def place_many(storage: Storage, owner: str = OWNER) -> list[list[str]]:
-    async with storage.unit() as uow:
-        return [[(await place(uow, f"S-{at:06}", child, owner)).ref] for at, child in enumerate(children())]
-
-
-async def half(storage: Storage) -> None:
-    """The first batch of each part: so much is under the new keys, the rest is not."""
-    async with aclosing(bring_under_current_keys(storage)) as batches:
-        async for batch in batches:
-            assert batch.done
-            break
-    async with storage.unit() as uow:
-        await uow.rotation.rewrap(None)
-
-
-async def sealed(archive: Archive) -> dict[str, tuple[bytes, bytes, int]]:
-    rows = await archive.raw(select(signal.c.ref, signal.c.sealed_child, signal.c.wrapped_key, signal.c.key_version))
-    return {row.ref: (row.sealed_child, row.wrapped_key, row.key_version) for row in rows}
 
 
 async def test_everything_opens_and_is_found_before_meanwhile_and_after(archive: Archive) -> None:
@@ -227,16 +158,6 @@ async def test_what_is_on_its_way_is_sealed_anew_and_arrives(archive: Archive) -
                 assert kept.state == slot.encode()
 
 
-async def _until_all_is_done(storage: Storage) -> None:
-    await storage.take(Keys.load(storage.keys.path))
-    async with storage.unit() as uow:
-        await uow.rotation.begin()
-    async for _batch in bring_under_current_keys(storage):
-        pass
-    async with storage.unit() as uow:
-        assert await uow.rotation.finish()
-
-
 @pytest.mark.parametrize("point", POINTS)
 async def test_killed_anywhere_it_goes_on_and_nothing_is_lost(archive: Archive, point: str) -> None:
     expected = await place_many(archive.storage)
@@ -245,14 +166,14 @@ async def test_killed_anywhere_it_goes_on_and_nothing_is_lost(archive: Archive, 
         newer(Keys.load(keys_file(archive)))
         process = await _another_process(archive, Fuse(units, point))
         try:
-            await _until_all_is_done(process)
+            await until_all_is_done(process)
             survived = True
         except Killed:
             pass
         await process.close()
         process = await _another_process(archive, Fuse())
         assert await found(process, children()) == expected, f"after {units} units"
-        await _until_all_is_done(process)
+        await until_all_is_done(process)
         assert await found(process, children()) == expected
         await process.close()
         if survived:
@@ -375,7 +296,7 @@ async def test_who_reads_while_new_keys_are_taken_reads_on(archive: Archive) -> 
     await place_many(archive.storage)
     async with archive.storage.reading() as uow:
         await archive.storage.take(newer(archive.keys))
-        await _until_all_is_done(archive.storage)
+        await until_all_is_done(archive.storage)
         async with archive.storage.unit() as writing:
             await place(writing, "S-999999", a_child("Nieuw"))
         assert [each.ref for each in await uow.signals.of_owner(OWNER)][:MANY] == [f"S-{at:06}" for at in range(MANY)]
@@ -418,7 +339,7 @@ async def test_what_is_left_is_found_by_an_index(sqlite_archive: Archive) -> Non
     asked: list[tuple[str, Any]] = []
     engine = sqlite_archive.storage._engine
     event.listen(engine.sync_engine, "before_cursor_execute", lambda *of: asked.append((of[2], of[3])))
-    await _until_all_is_done(sqlite_archive.storage)
+    await until_all_is_done(sqlite_archive.storage)
     plans = []
     async with engine.connect() as connection:
         for statement, values in [each for each in asked if "FROM signal" in each[0]]:
@@ -427,132 +348,6 @@ async def test_what_is_left_is_found_by_an_index(sqlite_archive: Archive) -> Non
     assert [plan for plan in plans if "ix_signal_key_version_id" in plan]
     assert [plan for plan in plans if "ix_signal_tag_generation_id" in plan]
     assert not [plan for plan in plans if plan.startswith("SCAN signal") or "TEMP B-TREE" in plan]
-
-
-# The command line.
-
-
-@pytest.fixture
-async def kept(archive: Archive, tmp_path: Path) -> Elsewhere:
-    """The archive with a config, and no bot."""
-    return Elsewhere(tmp_path, archive.url)
-
-
-def console() -> Console:
-    return Console(quiet=True)
-
-
-async def rotated(kept: Elsewhere, *, master: bool = True, tag_key: bool = True) -> Keys:
-    (kept.directory / "new").mkdir(exist_ok=True)
-    await rotate(kept.config(), console(), master=master, tag=tag_key)
-    return Keys.load(kept.keys)
-
-
-async def test_without_a_bot_rotate_does_it_all_itself(archive: Archive, kept: Elsewhere) -> None:
-    expected = await place_many(archive.storage)
-    first = Keys.load(kept.keys)
-    keys = await rotated(kept)
-    assert (sorted(keys.master), keys.current_master) == ([1, 2], 2)
-    assert (sorted(keys.tag), keys.current_tag) == ([2], 2), "nothing needs the old one"
-    assert keys.agree(first)
-    assert 2 in keys.master_made
-    archive.vault.use(keys)
-    assert await found(archive.storage, children()) == expected
-    assert await said_in_audit(archive.storage) == ["keys.rotation.begun", "keys.rotation.finished"]
-    assert (await rotated(kept, tag_key=False)).current_master == 3
-    last = await rotated(kept, master=False)
-    assert (last.current_master, last.current_tag, sorted(last.tag)) == (3, 3, [3])
-
-
-async def test_rotate_goes_on_with_what_was_begun(archive: Archive, kept: Elsewhere) -> None:
-    """Whoever ended it, and wherever: it does not begin anew."""
-    await place_many(archive.storage)
-    newer(Keys.load(kept.keys))
-    assert (await rotated(kept)).current_master == 2, "the file was written, and nothing else"
-    archive.vault.use(newer(Keys.load(kept.keys)))
-    await half(archive.storage)
-    assert (await rotated(kept)).current_master == 3, "half was done"
-    archive.vault.use(newer(Keys.load(kept.keys)))
-    await _until_all_is_done(archive.storage)
-    keys = await rotated(kept)
-    assert (keys.current_master, sorted(keys.tag)) == (4, [4]), "all but the old tag key"
-
-
-async def test_after_destroy_an_old_copy_is_unreadable_and_the_database_is_not(
-    archive: Archive, kept: Elsewhere
-) -> None:
-    expected = await place_many(archive.storage)
-    async with archive.storage.unit() as uow:
-        await uow.rotation.begin()
-    await back_up(archive.url, kept.backup, archive.now)
-    keys = await rotated(kept)
-    await destroy(kept.config(), console(), 1)
-    kept_keys = Keys.load(kept.keys)
-    assert (sorted(kept_keys.master), sorted(kept_keys.master_made)) == ([2], [2])
-    archive.vault.use(kept_keys)
-    assert await found(archive.storage, children()) == expected
-    assert (await said_in_audit(archive.storage))[-1] == "keys.destroyed"
-    kept.url = f"sqlite+aiosqlite:///{kept.directory}/new/restored.db"
-    with pytest.raises(KeysFault, match="destroyed"):
-        await kept.bring_back()
-    # It is that key, and nothing else.
-    keys.save()
-    Path(kept.url.partition("///")[2]).unlink(missing_ok=True)
-    await kept.bring_back()
-
-
-@pytest.mark.parametrize("same_number", [False, True])
-async def test_after_a_restore_of_an_older_backup_all_is_found(
-    archive: Archive, kept: Elsewhere, *, same_number: bool
-) -> None:
-    """Its tags were made with a key that is gone, or is another one: all are made anew before anything is looked up."""
-    expected = await place_many(archive.storage)
-    await back_up(archive.url, kept.backup, archive.now)
-    keys = await rotated(kept)
-    keys = replace(keys, tag={1: secrets.token_bytes(KEY_BYTES)}, current_tag=1) if same_number else keys
-    keys.save()
-    kept.url = f"sqlite+aiosqlite:///{kept.directory}/new/restored.db"
-    await kept.bring_back()
-    storage = await Storage.open(kept.url, Vault(keys), lambda: archive.now, Journal.open(archive.journal_file))
-    rotation = Rotation(storage, kept.keys, Metrics())
-    await rotation.catch_up()
-    assert await found(storage, children()) == expected
-    await look(rotation)
-    async with storage.reading() as uow:
-        assert await uow.rotation.is_finished()
-    await storage.close()
-
-
-async def test_destroy_refuses_what_is_in_use(archive: Archive, kept: Elsewhere) -> None:
-    (kept.directory / "new").mkdir(exist_ok=True)
-    config = kept.config()
-    await place_many(archive.storage)
-    for version, said in ((1, "current"), (7, "there are: 1")):
-        with pytest.raises(KeysFault, match=said):
-            await destroy(config, console(), version)
-    keys = newer(Keys.load(kept.keys))
-    with pytest.raises(KeysFault, match=f"^{MANY} rows"):
-        await destroy(config, console(), 1)
-    # A bot that has not looked at the file yet might still seal under the old one.
-    async with archive.storage.unit() as uow:
-        await uow.rotation.begin()
-        await uow._session.run(delete(signal))
-    with pytest.raises(KeysFault, match="not in use"):
-        await destroy(config, console(), 1)
-    assert Keys.load(kept.keys) == keys
-    await rotated(kept)
-    # Whatever is sealed under it, also what should have been emptied.
-    sealed_before = Vault(archive.keys).seal_mail(b"?", "inbox $old")
-    row = {
-        "position": 1, "region_id": 1, "event_id": "$old", "matrix_room": "!room", "sender": OWNER, "state": "done",
-        "sealed": sealed_before, "received_at": 0,
-    }  # fmt: skip
-    await archive.raw(insert(inbox).values(row))
-    with pytest.raises(KeysFault, match=r"^1 rows"):
-        await destroy(config, console(), 1)
-    await archive.raw(delete(inbox))
-    await destroy(config, console(), 1)
-    assert sorted(Keys.load(kept.keys).master) == [2]
 
 
 async def test_a_running_bot_notes_that_a_key_was_destroyed(archive: Archive) -> None:

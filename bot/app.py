@@ -23,6 +23,7 @@ from bot.metrics import Metrics
 from bot.reception import Reception
 from bot.recovery import Recovery
 from bot.rooms import Reconciler
+from bot.rotation import Rotation
 from bot.running import Wenk
 from bot.schedule import Schedule
 from bot.session import Session
@@ -71,6 +72,7 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
         sending = Delivery(http, machine, audience, enclosing, storage, region, metrics)
         making = Reconciler(http, storage, region, own_user, metrics)
         recovery = Recovery(http, storage, making, region, own_user, metrics)
+        rotation = Rotation(storage, config.storage.keys_file, metrics)
         schedule = Schedule(clocks, storage, region, metrics, timedelta(days=config.storage.backup_days))
 
         def workers(name: str, step: Step) -> Workers:
@@ -93,8 +95,9 @@ async def compose(config: Config) -> AsyncIterator[Wenk]:
 
         watch.on_recovery = recovered
         yield Wenk(
-            keep_alone, storage, watch, region, http, session, recovery, schedule, metrics, crew, config.web.address
-        )
+            keep_alone, storage, watch, region, http, session, recovery, rotation, schedule, metrics, crew,
+            config.web.address,
+        )  # fmt: skip
 
 
 async def _own_device(config: Config, keys: Keys, account: Account, storage: Storage) -> Machine:

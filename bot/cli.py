@@ -20,6 +20,7 @@ from bot.doctor import examine
 from bot.evaluate import EvaluateFault, evaluate
 from bot.http import LoggedOut, MatrixError, Unreachable
 from bot.init import init
+from bot.keys import destroy, rotate
 from bot.login import SessionFault
 from bot.restore import restore
 from bot.store import StoreFailed, StoreInUse, StoreSealed, StoreSetBack
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     saved = with_config(command("backup", "copy the database, or the keys, while the bot runs", _backup))
     saved.add_argument("--keys", action="store_true", help="the keys file only, to be kept apart from the database")
     saved.add_argument("destination", type=Path, metavar="DEST", help="a file that is not there yet")
+    _keys_commands(command("keys", "new keys instead of the old ones", _keys), with_config)
     brought = with_config(
         command("restore", "load a backup of the database, erase again what was erased since; a new device", _restore)
     )
@@ -116,6 +118,29 @@ def _parser() -> argparse.ArgumentParser:
         "--without-twin-guard", action="store_true", help="lift every guard: score and threshold alone, to compare"
     )
     return parser
+
+
+def _keys_commands(
+    keys: argparse.ArgumentParser, with_config: Callable[[argparse.ArgumentParser], argparse.ArgumentParser]
+) -> None:
+    whats = keys.add_subparsers(required=True, metavar="WHAT", dest="what")
+    text = "make new keys, and bring everything under them while the bot runs; run again, it goes on where it was"
+    rotated = with_config(whats.add_parser("rotate", help=text, description=text))
+    which = rotated.add_mutually_exclusive_group()
+    which.add_argument("--master", action="store_true", help="the master key only")
+    which.add_argument("--tag", action="store_true", help="the tag key only")
+    text = "destroy an old master key, and with it all backups from before it was replaced"
+    ended = with_config(whats.add_parser("destroy", help=text, description=text))
+    ended.add_argument("version", type=int, metavar="VERSION", help="its number; `wenk doctor` names those there are")
+
+
+async def _keys(arguments: argparse.Namespace) -> int:
+    config, console = load(arguments.config), Console(highlight=False, soft_wrap=True)
+    if arguments.what == "rotate":
+        await rotate(config, console, master=not arguments.tag, tag=not arguments.master)
+    else:
+        await destroy(config, console, arguments.version)
+    return 0
 
 
 async def _demo(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from bot.http import Homeserver, LoggedOut, MatrixError, Unreachable
 from bot.init import OTHER_KEYS
 from bot.login import Account, SessionFault
 from bot.store import StoreFailed, StoreSetBack, refuse_set_back, store_file
+from domain.calendar import add_years, day_of
 from storage.alone import AlreadyRunning
 from storage.audit import BrokenChain
 from storage.database import Storage
@@ -112,6 +113,23 @@ async def _database(patient: _Patient) -> str:
     return f"up to date; the audit log is whole ({rows} lines)"
 
 
+async def _keys(patient: _Patient) -> str:
+    keys = Keys.load(patient.config.storage.keys_file)
+    async with _reading(patient) as uow:
+        finished, left = await uow.rotation.is_finished(), await uow.rotation.left()
+    if left.all or finished is False or len(keys.tag) > 1:
+        msg = (
+            f"{left.all} rows are under older keys or tags: a running bot goes on; `wenk keys rotate` waits and ends it"
+        )
+        raise Problem(msg)
+    made = keys.master_made.get(keys.current_master)
+    if made is not None and day_of(datetime.now(UTC)) >= add_years(made, 1):
+        raise Problem(f"the master key was made on {made}: once a year, run `wenk keys rotate`")
+    older = sorted(version for version in keys.master if version != keys.current_master)
+    kept = f"; older ones are kept for older backups: {', '.join(map(str, older))}" if older else ""
+    return f"everything is under master key {keys.current_master}{kept}"
+
+
 async def _crypto_store(patient: _Patient) -> str:
     account, directory = patient.account, patient.config.storage.data_dir
     if not store_file(account.device_id, directory).exists():
@@ -191,6 +209,7 @@ async def _rate_limits(patient: _Patient) -> str:
 CHECKS: tuple[tuple[str, Callable[[_Patient], Awaitable[str]]], ...] = (
     ("leaflet", _leaflet),
     ("database", _database),
+    ("keys", _keys),
     ("journal of erasures", _journal),
     ("crypto store", _crypto_store),
     ("homeserver", _homeserver),

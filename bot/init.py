@@ -15,11 +15,12 @@ from bot.crypto import Machine
 from bot.http import Homeserver, LoggedOut, MatrixError
 from bot.login import Account, SessionFault, log_in, log_others_out
 from bot.store import StoreSetBack, refuse_set_back, store_file
+from domain.calendar import day_of
 from storage.audit import BrokenChain
-from storage.database import Storage
+from storage.database import Storage, system_clock
 from storage.inbox import StoreMark
 from storage.journal import Journal, JournalFault
-from storage.keys import Keys, KeysFault
+from storage.keys import Keys, KeysFault, changing
 from storage.unit import UnitOfWork
 from storage.vault import Vault
 
@@ -31,7 +32,8 @@ OTHER_KEYS: Final = "storage.keys_file does not fit the database: put back the o
 async def init(config: Config, say: Say) -> None:
     """Prepare everything that `wenk run` needs; `say` hears of each step. Raises what is in the way."""
     async with only_one(config.storage):
-        keys, mark = await _keys_and_database(config, say)
+        with changing(config.storage.keys_file):
+            keys, mark = await _keys_and_database(config, say)
         http = Homeserver(config.matrix.homeserver, patience_s=60)
         try:
             await _publish_device(config, keys, mark, http, say)
@@ -50,7 +52,7 @@ async def _keys_and_database(config: Config, say: Say) -> tuple[Keys, StoreMark 
     mark = None
     path = config.storage.keys_file
     found = path.exists()
-    keys = Keys.load(path) if found else Keys.generate(path)
+    keys = Keys.load(path) if found else Keys.generate(path, day_of(system_clock()))
     storage = await Storage.open(config.storage.url, Vault(keys))
     try:
         async with storage.unit() as uow:

@@ -51,6 +51,8 @@ async def _load(config: Config, storage: Storage, journal: Journal, backup: Path
                 await uow.backups.load(source)
                 await uow.audit.verify()
                 await uow.signals.check_keys()
+                # A key of that number may be another one by now; the first `wenk run` makes them anew.
+                await uow.rotation.distrust_tags()
                 mark = await uow.journaled.mark()
                 if mark is None:
                     raise BackupFault(f"{backup} knows no journal of erasures: nobody knows what was erased since")
@@ -62,7 +64,8 @@ async def _load(config: Config, storage: Storage, journal: Journal, backup: Path
                 raise KeysFault(OTHER_KEYS) from None
             raise BackupFault(f"{backup} was changed: {fault}; take another one") from None
         except Unsealable:
-            raise KeysFault(OTHER_KEYS) from None
+            msg = f"{OTHER_KEYS}; if the master key of that time was destroyed, nobody can read this backup any more"
+            raise KeysFault(msg) from None
     return erased
 
 

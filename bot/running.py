@@ -9,6 +9,7 @@ from typing import Any
 from bot.http import Homeserver
 from bot.metrics import Metrics
 from bot.recovery import Recovery
+from bot.rotation import Rotation
 from bot.schedule import Schedule
 from bot.session import Session
 from bot.waiting import backoff_s
@@ -37,6 +38,7 @@ class Wenk:
     http: Homeserver
     session: Session
     recovery: Recovery
+    rotation: Rotation
     schedule: Schedule
     metrics: Metrics
     crew: Crew
@@ -72,7 +74,7 @@ class Wenk:
         while is_done is None:
             await asyncio.sleep(_AGAIN_S)
             is_done = await self._try_to_begin()
-        self.schedule.after_tick = self._resume
+        self.schedule.after_tick = self._after_tick
         self.schedule.start()
         for attempt in count():
             if is_done:
@@ -84,6 +86,8 @@ class Wenk:
     async def _try_to_begin(self) -> bool | None:
         """Whether all that is due is done; None if the database is in trouble: all of it may be done again."""
         try:
+            # Before anything is looked up: who is not found is not matched.
+            await self.rotation.catch_up()
             # After a restore nobody says anything before this.
             await self.recovery.run()
             self.storage.wake, self.storage.settle = self._wake, self._settle
@@ -91,12 +95,16 @@ class Wenk:
                 await admit_coordinators(Office(uow, self.region))
             is_done = await self.schedule.tick()
             self.session.wake_reception = self.crew.reception.wake
-            await self._resume()
+            await self._after_tick()
         except Exception as fault:
             if not is_trouble(fault):
                 raise
             return None
         return is_done
+
+    async def _after_tick(self) -> None:
+        await self._resume()
+        await self.rotation.look()
 
     async def _resume(self) -> None:
         """Wake whatever has work in the database: left by a process that ended, or woken for in vain."""
@@ -120,6 +128,7 @@ class Wenk:
             task.cancel()
         await asyncio.wait(tasks, timeout=STOP_WITHIN_S)
         await self.schedule.stop()
+        await self.rotation.stop()
         await self.crew.stop()
 
     async def _ready(self, due_work_done: asyncio.Event) -> bool:

@@ -8,6 +8,7 @@ stored ones are made anew.
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import compress
+from typing import Final
 
 from domain.child import Child
 from domain.names import given_key, surname_key
@@ -42,6 +43,10 @@ class Weights:
 
 CERTAIN = Weights(born=1, given=1, surname=1, auto=3)
 """Everything agrees, or there is no match."""
+
+
+SCHEME: Final = 1
+"""Which texts `tags` gives: counts up whenever it gives others for any child, so that the stored ones are made anew."""
 
 
 def tags(child: Child) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Each step asks what is due now, does it in units of work of its own, and may run
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from domain.life import next_look, plan
 from domain.region import Region
@@ -94,9 +94,13 @@ async def _one_by_one(storage: Storage, region: Region) -> int:
 
 
 async def count_due(storage: Storage) -> dict[str, int]:
-    """What run_due would do now, as counts: read beside a bot that runs, which waits for nothing."""
+    """What would be done now, as counts: read beside a bot that runs, which waits for nothing.
+
+    All but the last three by run_due; those by `handlers.rotation`, beside everything else.
+    """
     async with storage.reading() as uow:
-        return {step.name: await step.count(uow) for step in STEPS}
+        due = {step.name: await step.count(uow) for step in STEPS}
+        return due | asdict(await uow.rotation.left())
 
 
 async def signals(office: Office, limit: int) -> int:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from storage.engine import BUSY_TIMEOUT_MS, WRITES, DatabaseFault, create_engine
 from storage.journal import Journal, JournalFault, Word
+from storage.keys import Keys, KeysFault
 from storage.session import finish
 from storage.trouble import explain, is_trouble
 from storage.unit import UnitOfWork
@@ -118,6 +119,25 @@ class Storage:
     @property
     def clock(self) -> Clock:
         return self._clock
+
+    async def take(self, keys: Keys) -> None:
+        """Work with these keys from the next unit of work on.
+
+        Raises KeysFault, and goes on with the old, if they lack one that is needed or are keys of something else. Who
+        only reads meanwhile is not disturbed: the new keys open all that there is.
+        """
+        async with self._writer:
+            async with self._transaction(writes=False) as connection:
+                unit = UnitOfWork(connection, self._vault, self._clock())
+                if not keys.agree(self._vault.keys) or await unit.rotation.lacks(keys):
+                    msg = "the keys file has changed, and lacks a key that is in use: put back its newest backup"
+                    raise KeysFault(msg)
+            self._vault.use(keys)
+
+    @property
+    def keys(self) -> Keys:
+        """The keys in use."""
+        return self._vault.keys
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[UnitOfWork]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -99,8 +100,13 @@ signal = Table(
     Column("key_version", Integer, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed_child", LargeBinary, nullable=False),
+    # By what its tags were made: see storage.signals.generation; 0 of before that was counted.
+    Column("tag_generation", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "look_on"),
     Index(None, "owner"),
+    # What is still under older keys is looked for in the order of these.
+    Index(None, "key_version", "id"),
+    Index(None, "tag_generation", "id"),
 )
 
 tag = Table(
@@ -338,6 +344,18 @@ journal = Table(
     Column("journal", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("link", Text, nullable=False),
+)
+
+# Under which keys everything is to be; see storage.rotation.
+rotation = Table(
+    "rotation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key_version", Integer, nullable=False),
+    Column("tag_generation", BigInteger, nullable=False),
+    # The versions of the master key that there were, as "1 2".
+    Column("masters", Text, nullable=False),
+    Column("finished", Boolean, nullable=False),
 )
 
 # Only in a backup, and in what was loaded from one until everything is set right.

@@ -1,9 +1,9 @@
 """Signals: sealed children, the tags that find them, and who of the family was told."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
@@ -12,6 +12,7 @@ from domain.address import Address
 from domain.birth import BirthDate
 from domain.child import Child
 from domain.life import State
+from domain.candidates import SCHEME
 from storage.schema import notice, signal, tag
 from storage.session import REGION, Repository
 from storage.vault import SignalKey
@@ -58,6 +59,20 @@ def _unpack(packed: bytes) -> Child:
     return Child(sealed.given, sealed.surname, BirthDate.from_iso(sealed.born), address)
 
 
+_GENERATION: Final = 100_000
+
+
+def generation(version: int) -> int:
+    """By what the tags of a signal were made: the scheme (`domain.candidates.SCHEME`), and the version of the tag key."""
+    return SCHEME * _GENERATION + version
+
+
+def can_be_found(made: int, tag_versions: Container[int]) -> bool:
+    """Whether a lookup meets tags of this generation, with these versions of the tag key at hand."""
+    scheme, version = divmod(made, _GENERATION)
+    return scheme == SCHEME and version in tag_versions
+
+
 _PLACE = insert(signal).returning(signal.c.id)
 _FOUND_BY = (
     select(signal)
@@ -96,12 +111,10 @@ class Signals(Repository):
                 "key_version": self._s.vault.master_version,
                 "wrapped_key": wrapped,
                 "sealed_child": key.seal(_pack(child)),
+                "tag_generation": generation(self._s.vault.tag_version),
             },
         )
-        # A child whose date is not fully known may have no tag at all.
-        keyed = [{"tag": keyed, "signal_id": number} for keyed in self._s.vault.tags(set(tags))]
-        if keyed:
-            await self._s.run(insert(tag), keyed)
+        await self.add_tags({number: tags})
         await self._s.run(
             insert(notice), [{"signal_id": number, "addressee": who, "told_on": None} for who in addressees]
         )
@@ -110,25 +123,35 @@ class Signals(Repository):
             active_until=active_until, ended_on=None, child=child, key=key,
         )  # fmt: skip
 
+    async def add_tags(self, texts: Mapping[int, Collection[str]]) -> None:
+        """Store the tags by which these signals (by number) are found; they have none yet."""
+        vault = self._s.vault
+        keyed = [
+            {"tag": each, "signal_id": number} for number, those in texts.items() for each in set(vault.tags(those))
+        ]
+        # A child whose date is not fully known may have no tag at all.
+        if keyed:
+            await self._s.run(insert(tag), keyed)
+
     async def get(self, number: int) -> Signal | None:
         row = await self._s.one(select(signal).where(signal.c.id == number))
-        return self._signal(row) if row else None
+        return self.opened(row) if row else None
 
     async def owned(self, owner: str, ref: str) -> Signal | None:
         """The signal `ref` if it is the owner's; somebody else's does not exist for them."""
         row = await self._s.one(select(signal).where(signal.c.ref == ref, signal.c.owner == owner))
-        return self._signal(row) if row else None
+        return self.opened(row) if row else None
 
     async def of_owner(self, owner: str) -> Sequence[Signal]:
         rows = await self._s.all(select(signal).where(signal.c.owner == owner).order_by(signal.c.id))
-        return [self._signal(row) for row in rows]
+        return [self.opened(row) for row in rows]
 
     async def found_by(self, tags: Collection[str]) -> Sequence[Signal]:
         """All signals that share a tag: the candidates, in one statement."""
         if not tags:
             return []
-        rows = await self._s.all(_FOUND_BY, {"tags": self._s.vault.tags(tags)})
-        return [self._signal(row) for row in rows]
+        rows = await self._s.all(_FOUND_BY, {"tags": self._s.vault.tags_to_find(tags)})
+        return [self.opened(row) for row in rows]
 
     async def size(self) -> int:
         """About how many signals there are, never too few: those erased between the oldest and the newest count too."""
@@ -140,12 +163,12 @@ class Signals(Repository):
         if not wanted:
             return []
         rows = await self._s.all(select(signal).where(signal.c.id.in_(wanted)).order_by(signal.c.id))
-        return [self._signal(row) for row in rows]
+        return [self.opened(row) for row in rows]
 
     async def by_ref(self, ref: str) -> Signal | None:
         """The signal `ref`, whoever's it is: not for people's questions (see `owned`)."""
         row = await self._s.one(select(signal).where(signal.c.ref == ref))
-        return self._signal(row) if row else None
+        return self.opened(row) if row else None
 
     async def exists(self, ref: str) -> bool:
         return await self._s.value(select(signal.c.id).where(signal.c.ref == ref)) is not None
@@ -154,7 +177,7 @@ class Signals(Repository):
         """Open one signal of each version of the master key; raises Unsealable if these are not the keys."""
         first = select(func.min(signal.c.id)).group_by(signal.c.key_version)
         for row in await self._s.all(select(signal).where(signal.c.id.in_(first))):
-            self._signal(row)
+            self.opened(row)
 
     async def set_state(self, which: Signal, state: State, ended_on: date | None, look_on: date) -> Signal:
         self._s.effects += 1
@@ -183,7 +206,7 @@ class Signals(Repository):
         rows = await self._s.all(
             select(signal).where(signal.c.look_on <= day).order_by(signal.c.look_on, signal.c.id).limit(limit)
         )
-        return [self._signal(row) for row in rows]
+        return [self.opened(row) for row in rows]
 
     async def told(self, which: Signal) -> date | None:
         """The day on which the last addressee was told; None while somebody was not."""
@@ -203,7 +226,8 @@ class Signals(Repository):
             told.setdefault(row.signal_id, []).append(row.told_on)
         return {number: max(day for day in days if day) if None not in days else None for number, days in told.items()}
 
-    def _signal(self, row: Row[Any]) -> Signal:
+    def opened(self, row: Row[Any]) -> Signal:
+        """The signal that a row of the table holds; raises Unsealable."""
         key = self._s.vault.signal_key(row.ref, row.key_version, row.wrapped_key)
         return Signal(
             id=row.id,

@@ -16,6 +16,7 @@ from storage.questions import Questions
 from storage.rematches import Rematches
 from storage.reviews import Reviews
 from storage.rooms import Rooms
+from storage.rotation import Rotation
 from storage.session import Session
 from storage.signals import Signals
 from storage.tasks import Tasks
@@ -46,6 +47,7 @@ class UnitOfWork:
         self.rematches = Rematches(session)
         self.reviews = Reviews(session)
         self.rooms = Rooms(session)
+        self.rotation = Rotation(session)
         self.signals = Signals(session)
         self.tasks = Tasks(session)
 

@@ -190,7 +190,7 @@ class Stage:
         """Any command, with this stage's config; what it says goes to `log_path`."""
         with self.log_path.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self._program, command, "-c", str(self.config), *arguments,
+                sys.executable, "-m", self._program, command, *arguments, "-c", str(self.config),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.env},
                 start_new_session=True,
             )  # fmt: skip

@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -158,6 +159,20 @@ async def test_keys_of_another_database(stage: Stage, doctor: Doctor) -> None:
     assert status == 1
     assert "does not fit the database" in said
     kept.replace(keys)
+    assert (await doctor())[0] == 0
+
+
+async def test_keys_that_are_old_or_half_replaced(stage: Stage, doctor: Doctor) -> None:
+    keys = Keys.load(stage.directory / "secrets" / "keys.json")
+    replace(keys, master_made={1: date(2020, 2, 29)}).save()
+    status, said = await doctor()
+    assert status == 1
+    assert "made on 2020-02-29: once a year" in said
+    keys.with_new_tag(2).save()
+    status, said = await doctor()
+    assert status == 1
+    assert "under older keys" in said
+    keys.save()
     assert (await doctor())[0] == 0
 
 

@@ -25,6 +25,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from domain.matching import tags
+from handlers.rotation import bring_under_current_keys
 from tests.postgres import LocalPostgres
 from tests.storage.beside_model import BesideModel
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, START
@@ -43,6 +45,7 @@ CHILDREN: Final = (
     Child("Bo", "Achterberg", date(2003, 6, 20), "geen"),  # 23 soon
     Child("Noa", "Schrikkel", date(2028, 2, 29), "geen"),  # not born yet
 )
+DEEDS: Final = ("comes back", "fout", "standing", "new keys")
 people = st.sampled_from(sorted(PEOPLE))
 
 
@@ -90,7 +93,9 @@ class AnyOrder(BesideModel):
 
     @rule(
         child=st.sampled_from(CHILDREN[:3]),
-        deeds=st.lists(st.tuples(people, st.sampled_from(["comes back", "fout", "standing"])), min_size=2, max_size=5),
+        deeds=st.lists(
+            st.tuples(people, st.sampled_from(["comes back", "fout", "standing", "new keys"])), min_size=2, max_size=5
+        ),
     )
     @precondition(lambda self: self.wire.sends)
     def much_happens_around_a_child(self, child: Child, deeds: list[tuple[str, str]]) -> None:
@@ -98,7 +103,9 @@ class AnyOrder(BesideModel):
         for who in sorted(self.model.standing):
             self.signals(who, child)
         for who, deed in deeds:
-            if deed == "comes back":
+            if deed == "new keys":
+                self.keys_are_replaced(1, to_the_end=False)
+            elif deed == "comes back":
                 self.is_done_and_comes_back(who, child)
             elif deed == "standing" and who in self.model.standing:
                 (self.is_suspended if self.model.standing[who] else self.is_restored)(who)
@@ -196,6 +203,28 @@ class AnyOrder(BesideModel):
         self.survive(self.wire.sweep)
         self.swept = True
         self.survive(self.wire.work)
+
+    @rule(so_many=st.integers(0, 4), to_the_end=st.booleans())
+    def keys_are_replaced(self, so_many: int, *, to_the_end: bool) -> None:
+        """New keys: for some signals, the rest still under the old ones; or for all, and the old ones are destroyed."""
+        self.survive(partial(self._replace_keys, so_many, to_the_end=to_the_end))
+        self.survive(self.wire.work)
+
+    async def _replace_keys(self, so_many: int, *, to_the_end: bool) -> None:
+        storage = self.wire.storage
+        keys = storage.keys
+        keys = keys.with_new_master(keys.current_master + 1, self.model.day).with_new_tag(keys.current_tag + 1)
+        await storage.take(keys)
+        async with storage.unit() as uow:
+            await uow.rotation.begin()
+            await uow.rotation.retag(tags, None, so_many)
+            await uow.rotation.rewrap(None, so_many)
+        if to_the_end:
+            async for _batch in bring_under_current_keys(storage):
+                pass
+            for version in [version for version in keys.master if version != keys.current_master]:
+                keys = keys.without_master(version)
+            await storage.take(keys.without_old_tags())
 
     # What goes wrong.
 

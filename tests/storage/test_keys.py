@@ -1,14 +1,16 @@
 """The keys file: readable by us only, written whole, never replaced by another."""
 
+import fcntl
 import json
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from storage.durable import write_durably
-from storage.keys import Keys, KeysFault
+from storage.keys import Keys, KeysFault, changing
 
 
 @pytest.fixture
@@ -135,3 +137,44 @@ def test_the_file_is_on_disk_before_it_takes_its_name(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "fsync", watch)
     write_durably(path, b"new")
     assert seen == [("file", False), ("directory", True)]
+
+
+def test_who_changes_the_file_is_the_only_one(path: Path) -> None:
+    """Else of two who read and write it again, one would lose the key that the other has just added."""
+    with changing(path), pytest.raises(BlockingIOError):
+        _take(path.parent)
+    _take(path.parent)
+
+
+def _take(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(handle)
+
+
+def test_new_versions_stand_beside_the_old_ones_until_these_are_taken_away(path: Path) -> None:
+    first = Keys.create(path, date(2026, 3, 2))
+    both = first.with_new_master(2, date(2027, 3, 2)).with_new_tag(2)
+    both.save()
+    assert Keys.load(path) == both
+    assert both.agree(first)
+    assert (both.master[1], both.tag[1], both.audit) == (first.master[1], first.tag[1], first.audit)
+    assert both.master_made == {1: date(2026, 3, 2), 2: date(2027, 3, 2)}
+    kept = both.without_master(1).without_old_tags()
+    kept.save()
+    assert Keys.load(path) == kept
+    assert (list(kept.master), list(kept.tag), list(kept.master_made)) == ([2], [2], [2])
+    with pytest.raises(ValueError, match=r"^$"):
+        kept.without_master(2)
+    with pytest.raises(ValueError, match=r"^$"):
+        kept.with_new_master(2, date(2027, 3, 2))
+
+
+def test_a_file_of_before_there_were_days_is_read(path: Path) -> None:
+    made = Keys.create(path)
+    old = json.loads(path.read_bytes())
+    assert "master_made" not in old
+    path.write_text(json.dumps(old | {"cross_signing": None}))
+    assert Keys.load(path) == made

@@ -21,5 +21,5 @@ def test_whoever_runs_the_bot_needs_nothing_of_the_demo() -> None:
 
 def test_help_names_every_command() -> None:
     said = _python("-m", "bot", "--help")
-    for command in ("demo", "init", "run", "doctor", "sweep", "backup", "restore", "evaluate"):
+    for command in ("demo", "init", "run", "doctor", "sweep", "backup", "keys", "restore", "evaluate"):
         assert f"    {command} " in said

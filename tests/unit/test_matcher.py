@@ -192,6 +192,15 @@ def test_no_tag_is_that_of_a_name_alone(child: Child) -> None:
         assert set(values) - names - {name[0] for name in names}  # something beside names and initials
 
 
+@given(children)
+def test_a_signal_has_at_most_nine_kinds_of_tag(child: Child) -> None:
+    kinds = {tag.partition(":")[0] for tag in tags(Profile.of(child))}
+    assert kinds <= {
+        "born+surname", "born+given", "born+initials", "born+area", "swapped+surname", "year+names", "postcode+surname",
+        "postcode+number+initial", "area+surname+initial",
+    }  # fmt: skip
+
+
 def test_a_child_of_which_only_names_are_known_has_no_tag() -> None:
     bare = Profile(given=("sanne",), surname=("dijkstra",), whole_surname="dijkstra", born="", postcode="", number="",
                    suffix="")  # fmt: skip

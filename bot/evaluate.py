@@ -13,7 +13,8 @@ from bot.rows import NotTheColumns, Row, read
 from domain.candidates import tags
 from domain.matcher import Matcher
 from domain.matching import Verdict
-from domain.weights import Frequencies, Weights
+from domain.weights import Frequencies
+from handlers.weights import learned
 
 
 class EvaluateFault(Exception):
@@ -32,11 +33,11 @@ def evaluate(register: Path, new: Path, out: Path, *, guarded: bool, console: Co
         with _progress(console) as files:
             arrived = list(files.rows(new, "what is new"))
             found = _by_tag(arrived)
-            frequencies, size = Frequencies(Weights.learned().usual), 0
+            frequencies, size = Frequencies(learned().usual), 0
             for known in files.rows(register, "the register, counted"):
                 frequencies.count(known.profile)
                 size += 1
-            matcher = Matcher(Weights.learned(), size, frequencies, guarded=guarded)
+            matcher = Matcher(learned(), size, frequencies, guarded=guarded)
             matches: list[tuple[int, str, Verdict, float]] = []
             for known in files.rows(register, "the register, matched", quiet=True):
                 for which in {number for tag in tags(known.profile) for number in found.get(hash(tag), ())}:

@@ -1,8 +1,8 @@
-"""Call names: who is Johannes in the register is Jan to everybody. The table is `callnames.txt`, beside this file."""
+"""Call names: who is Johannes in the register is Jan to everybody. The table is `domain/callname_table.py`."""
 
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 
+from domain.callname_table import CALLED
 from domain.names import fold
 
 
@@ -18,10 +18,8 @@ def is_call_name(one: str, other: str) -> bool:
 
 def table() -> Iterator[tuple[str, tuple[str, ...]]]:
     """Each given name with its call names, folded."""
-    for line in files("domain").joinpath("callnames.txt").read_text("utf-8").splitlines():
-        if not line.startswith("#"):
-            name, _, called = line.partition(":")
-            yield fold(name), tuple(map(fold, called.split()))
+    for name, called in CALLED.items():
+        yield fold(name), tuple(map(fold, called.split()))
 
 
 def _formal() -> Mapping[str, frozenset[str]]:
@@ -32,5 +30,4 @@ def _formal() -> Mapping[str, frozenset[str]]:
     return {short: frozenset(names) for short, names in formal.items()}
 
 
-# Part of the code as a constant is: it comes with the package and does not change while it runs.
 _FORMAL = _formal()

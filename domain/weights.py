@@ -3,8 +3,6 @@
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 from math import log2
 from typing import Self
 
@@ -35,13 +33,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     usual: Mapping[str, float]
 
     @classmethod
-    @cache
-    def learned(cls) -> Self:
-        """Those that come with the package: part of the code, as a constant is."""
-        return cls.read(files("domain").joinpath("weights.toml").read_text("utf-8"))
-
-    @classmethod
     def read(cls, text: str) -> Self:
+        """From the text of the file. Raises msgspec.ValidationError, or tomllib.TOMLDecodeError."""
         return msgspec.convert(tomllib.loads(text), cls)
 
 

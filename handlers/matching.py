@@ -9,10 +9,10 @@ from domain.life import State
 from domain.matcher import Matcher
 from domain.matching import Decision, Verdict, identical
 from domain.profile import Profile
-from domain.weights import Weights
 from handlers.introductions import meet, tell_of_earlier
 from handlers.life import all_caught_up
 from handlers.office import Office
+from handlers.weights import learned
 from storage.introductions import Introduction
 from storage.people import Person
 from storage.signals import Signal
@@ -30,7 +30,7 @@ async def candidates(office: Office, child: Child) -> list[Signal]:
 
 async def judge(office: Office) -> Callable[[Child, Child], Decision]:
     """Who says of two children whether they are one, among as many as there are signals."""
-    matcher = Matcher(Weights.learned(), await office.uow.signals.size())
+    matcher = Matcher(learned(), await office.uow.signals.size())
     return lambda one, other: matcher.decide(Profile.of(one), Profile.of(other))
 
 

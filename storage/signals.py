@@ -10,9 +10,9 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from domain.address import Address
 from domain.birth import BirthDate
+from domain.candidates import SCHEME
 from domain.child import Child
 from domain.life import State
-from domain.candidates import SCHEME
 from storage.schema import notice, signal, tag
 from storage.session import REGION, Repository
 from storage.vault import SignalKey
@@ -63,7 +63,7 @@ _GENERATION: Final = 100_000
 
 
 def generation(version: int) -> int:
-    """By what the tags of a signal were made: the scheme (`domain.candidates.SCHEME`), and the version of the tag key."""
+    """By what the tags of a signal were made: the scheme (`domain.candidates`), and the version of the tag key."""
     return SCHEME * _GENERATION + version
 
 

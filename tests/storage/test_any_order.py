@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from domain.matching import tags
+from handlers.matching import tags_of
 from handlers.rotation import bring_under_current_keys
 from tests.postgres import LocalPostgres
 from tests.storage.beside_model import BesideModel
@@ -217,7 +217,7 @@ class AnyOrder(BesideModel):
         await storage.take(keys)
         async with storage.unit() as uow:
             await uow.rotation.begin()
-            await uow.rotation.retag(tags, None, so_many)
+            await uow.rotation.retag(tags_of, None, so_many)
             await uow.rotation.rewrap(None, so_many)
         if to_the_end:
             async for _batch in bring_under_current_keys(storage):

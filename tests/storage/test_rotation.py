@@ -1,3 +1,5 @@
+from collections.abc import Collection
+
 """New keys instead of old ones, beside everything else: every signal opens and is found before, meanwhile and after."""
 
 import asyncio
@@ -8,7 +10,7 @@ import pytest
 from sqlalchemy import delete, event, select, update
 
 from domain.child import Child
-from domain.matching import tags
+from handlers.matching import tags_of
 from handlers.sweep import count_due
 from storage.inbox import Said
 from storage.journal import Journal
@@ -236,10 +238,10 @@ async def test_a_child_that_the_new_tags_cannot_cope_with_keeps_no_other_back(
     await archive.raw(update(signal).values(tag_generation=0))
     odd = children()[3]
 
-    def faulty(child: Child) -> tuple[str, ...]:
-        return tags(child) if child != odd else (str(1 / 0),)
+    def faulty(child: Child) -> Collection[str]:
+        return tags_of(child) if child != odd else (str(1 / 0),)
 
-    monkeypatch.setattr("handlers.rotation.tags", faulty)
+    monkeypatch.setattr("handlers.rotation.tags_of", faulty)
     rotation = running(archive)
     await rotation.catch_up()
     await look(rotation)

@@ -7,12 +7,12 @@ from sqlalchemy import select, update
 from domain.birth import BirthDate
 from domain.child import Child
 from domain.life import State
-from domain.matching import tags
+from handlers.matching import tags_of
 from storage.schema import notice, tag
 from tests.storage.archive import OTHER, OWNER, Archive, a_child, place
 
 
-async def tags_of(archive: Archive, number: int) -> set[bytes]:
+async def stored_tags(archive: Archive, number: int) -> set[bytes]:
     return {row.tag for row in await archive.raw(select(tag.c.tag).where(tag.c.signal_id == number))}
 
 
@@ -27,10 +27,10 @@ async def test_tags_are_of_combined_fields_only(archive: Archive) -> None:
     async with archive.storage.unit() as uow:
         first = await place(uow, "S-000001", anna)
         rest = [await place(uow, f"S-1{at:05}", child, OTHER) for at, child in enumerate(others.values())]
-    known = await tags_of(archive, first.id)
+    known = await stored_tags(archive, first.id)
     assert known
     for field, signal in zip(others, rest, strict=True):
-        assert not known & await tags_of(archive, signal.id), field
+        assert not known & await stored_tags(archive, signal.id), field
 
 
 async def test_the_same_child_is_found_whoever_typed_it(archive: Archive) -> None:
@@ -39,7 +39,7 @@ async def test_the_same_child_is_found_whoever_typed_it(archive: Archive) -> Non
         theirs = await place(uow, "S-000002", a_child("SANNE", "Vries, de"), OTHER)
         await place(uow, "S-000003", a_child("Lotte", "de Vries"), OTHER)
     async with archive.storage.reading() as uow:
-        assert [one.ref for one in await uow.signals.found_by(tags(a_child()))] == [mine.ref, theirs.ref]
+        assert [one.ref for one in await uow.signals.found_by(tags_of(a_child()))] == [mine.ref, theirs.ref]
         assert await uow.signals.found_by(()) == []
 
 
@@ -51,7 +51,7 @@ async def test_a_child_without_tags_can_be_placed(archive: Archive) -> None:
             tags=(), addressees=("parents",),
         )  # fmt: skip
         await uow.audit.write(OWNER, "signal.placed", signal.key)
-    assert await tags_of(archive, signal.id) == set()
+    assert await stored_tags(archive, signal.id) == set()
 
 
 async def test_what_was_typed_comes_back_as_it_was(archive: Archive) -> None:
@@ -88,7 +88,7 @@ async def test_told_is_the_day_of_the_last_who_was_told(archive: Archive) -> Non
     async with archive.storage.unit() as uow:
         signal = await uow.signals.add(
             ref="S-000001", owner=OWNER, basis="jeugdwet", child=child, active_until=uow.today, look_on=uow.today,
-            tags=tags(child), addressees=("parents", "child"),
+            tags=tags_of(child), addressees=("parents", "child"),
         )  # fmt: skip
         await uow.audit.write(OWNER, "signal.placed", signal.key)
     days = {"parents": date(2026, 3, 5), "child": date(2026, 3, 3)}

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.introducing import Pairing
 from domain.life import State
-from domain.matching import tags
+from handlers.matching import tags_of
 from storage.database import Storage
 from storage.people import Person
 from storage.schema import organisation
@@ -35,7 +35,7 @@ async def found(organisation_name: str, uow: UnitOfWork) -> None:
 async def look_then_place(storage: Storage, number: int) -> int:
     """Look for the child and then place a signal on it; how many there were."""
     async with storage.unit() as uow:
-        others = await uow.signals.found_by(tags(a_child()))
+        others = await uow.signals.found_by(tags_of(a_child()))
         await asyncio.sleep(0)
         await place(uow, f"S-{number:06}")
         return len(others)
@@ -194,7 +194,7 @@ async def place_unaudited(uow: UnitOfWork) -> None:
     (known,) = await uow.signals.of_owner(OWNER)
     await uow.signals.add(
         ref="S-000003", owner=OWNER, basis="jeugdwet", child=known.child, active_until=uow.today, look_on=uow.today,
-        tags=tags(known.child), addressees=("parents",),
+        tags=tags_of(known.child), addressees=("parents",),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from domain.birth import BirthDate
 from domain.life import TABLE, Event, State
 from domain.notice import must_tell
 from handlers.reception import commands
+from handlers.why import TOLD
 from handlers.words import Line, line, say
 from locales import LANGUAGES, catalogue
 
@@ -82,6 +83,7 @@ def names_from_descriptions() -> set[str]:
     names |= {f"error.not_{standing}" for standing in ("active", "suspended")}
     names |= {f"professional.{done}{you}" for done in ("suspended", "restored") for you in ("", ".you")}
     names |= {f"review.decided.{heard}{said}" for heard in ("", "by_other.", "before.") for said in ("yes", "no")}
+    names |= {f"why.{reason}" for reason in TOLD}
     names |= {"welcome.professional", "welcome.coordinator", "error.too_old", "error.not_born", "audit.head"}
     return names
 

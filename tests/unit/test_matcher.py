@@ -18,14 +18,15 @@ from domain.matcher import GUARDS, Matcher
 from domain.matching import Verdict
 from domain.names import fold
 from domain.profile import Profile
-from domain.weights import Frequencies, Weights, threshold
+from domain.weights import Frequencies, threshold
+from handlers.weights import learned
 from tests.unit.strategies import children, full_births, homes
 from training import register
 from training.invented import GIVEN, GIVEN_ELSEWHERE
 
 SANNE = Child("Sanne", "Dijkstra", BirthDate(2015, 3, 14), Address("home", "9203ZX", 95, "a"))
-MATCHER = Matcher(Weights.learned(), 100_000)
-UNGUARDED = Matcher(Weights.learned(), 100_000, guarded=False)
+MATCHER = Matcher(learned(), 100_000)
+UNGUARDED = Matcher(learned(), 100_000, guarded=False)
 
 
 def verdict(one: Child, other: Child, matcher: Matcher = MATCHER) -> Verdict:
@@ -150,11 +151,11 @@ def test_the_first_of_january_counts_for_less() -> None:
 
 
 def test_what_is_common_counts_for_less() -> None:
-    frequencies = Frequencies(Weights.learned().usual)
+    frequencies = Frequencies(learned().usual)
     for number in range(500):
         given = "Emma" if number < 25 else "Sanne" if number == 25 else "Noor"
         frequencies.count(Profile.of(replace(SANNE, given=given, born=BirthDate(2015, 3, 1 + number % 28))))
-    counted = Matcher(Weights.learned(), 500, frequencies)
+    counted = Matcher(learned(), 500, frequencies)
 
     def score(given: str) -> float:
         child = Profile.of(replace(SANNE, given=given))
@@ -165,7 +166,7 @@ def test_what_is_common_counts_for_less() -> None:
 
 def test_the_threshold_follows_from_the_size_and_the_odds() -> None:
     assert threshold(9999, 5000) == pytest.approx(25.575, abs=0.001)
-    small, large = (Matcher(Weights.learned(), size) for size in (1000, 100_000_000))
+    small, large = (Matcher(learned(), size) for size in (1000, 100_000_000))
     moved = replace(SANNE, address=Address("home", "1011AB", 1))
     assert verdict(SANNE, moved, small) is Verdict.AUTO
     assert verdict(SANNE, moved, large) is Verdict.REVIEW
@@ -189,6 +190,15 @@ def test_no_tag_is_that_of_a_name_alone(child: Child) -> None:
         kind, *values = tag.split(":")
         assert len(values) >= len(kind.split("+")) > 1
         assert set(values) - names - {name[0] for name in names}  # something beside names and initials
+
+
+@given(children)
+def test_a_signal_has_at_most_nine_kinds_of_tag(child: Child) -> None:
+    kinds = {tag.partition(":")[0] for tag in tags(Profile.of(child))}
+    assert kinds <= {
+        "born+surname", "born+given", "born+initials", "born+area", "swapped+surname", "year+names", "postcode+surname",
+        "postcode+number+initial", "area+surname+initial",
+    }  # fmt: skip
 
 
 def test_a_child_of_which_only_names_are_known_has_no_tag() -> None:

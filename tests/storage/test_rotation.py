@@ -1,8 +1,7 @@
-from collections.abc import Collection
-
 """New keys instead of old ones, beside everything else: every signal opens and is found before, meanwhile and after."""
 
 import asyncio
+from collections.abc import Collection
 from itertools import count
 from typing import Any
 

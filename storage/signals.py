@@ -44,7 +44,8 @@ class _SealedChild(msgspec.Struct, array_like=True):
     address: tuple[str, str, int, str]
 
 
-def _pack(child: Child) -> bytes:
+def pack(child: Child) -> bytes:
+    """What is sealed of a child."""
     home = child.address
     return msgspec.msgpack.encode(
         _SealedChild(child.given, child.surname, str(child.born), (home.kind, home.postcode, home.number, home.suffix))
@@ -93,7 +94,7 @@ class Signals(Repository):
                 "look_on": look_on,
                 "key_version": self._s.vault.master_version,
                 "wrapped_key": wrapped,
-                "sealed_child": key.seal(_pack(child)),
+                "sealed_child": key.seal(pack(child)),
             },
         )
         # A child whose date is not fully known may have no tag at all.

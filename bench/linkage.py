@@ -1,0 +1,3 @@
+"""stub"""
+from rich.table import Table
+def measure(console): return Table()

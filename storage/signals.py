@@ -60,6 +60,11 @@ def _unpack(packed: bytes) -> Child:
 
 
 _PLACE = insert(signal).returning(signal.c.id)
+_SET_STATE = (
+    update(signal)
+    .where(signal.c.id == bindparam("which"))
+    .values(state=bindparam("to"), ended_on=bindparam("ended"), look_on=bindparam("look"))
+)
 _FOUND_BY = (
     select(signal)
     .where(
@@ -145,9 +150,7 @@ class Signals(Repository):
 
     async def set_state(self, which: Signal, state: State, ended_on: date | None, look_on: date) -> Signal:
         self._s.effects += 1
-        await self._s.run(
-            update(signal).where(signal.c.id == which.id).values(state=state, ended_on=ended_on, look_on=look_on)
-        )
+        await self._s.run(_SET_STATE, {"which": which.id, "to": state, "ended": ended_on, "look": look_on})
         return replace(which, state=state, ended_on=ended_on)
 
     async def look_again(self, which: Signal, on: date) -> None:

@@ -120,7 +120,7 @@ async def filled(directory: Path, sizes: Sequence[int], probes: int, show: Show)
 @asynccontextmanager
 async def _house(url: str, directory: Path, keys: Keys) -> AsyncIterator[House]:
     """A region with professionals who will own the signals."""
-    directory.mkdir()
+    directory.mkdir()  # noqa: ASYNC240 (nobody else waits)
     shutil.copy(keys.path, directory / "keys.json")
     async with open_house(url, directory) as house:
         for number in range(_OWNERS):
@@ -176,7 +176,9 @@ def _fill_sqlite(
         for size, connection in connections.items():
             show.begin(f"SQLite, {size:,} signals", 1)
             begun = time.perf_counter()
-            connection.exec_driver_sql("INSERT INTO tag (tag, signal_id) SELECT tag, signal_id FROM aside ORDER BY 1, 2")
+            connection.exec_driver_sql(
+                "INSERT INTO tag (tag, signal_id) SELECT tag, signal_id FROM aside ORDER BY 1, 2"
+            )
             for index in (*signal.indexes, *tag.indexes):
                 index.create(connection)
             connection.commit()

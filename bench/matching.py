@@ -1,4 +1,4 @@
-"""(e) From what is typed of a child to what is decided on it: tags, lookup, decryption, score; by the size of the index.
+"""(e) From a child to what is decided on it: tags, lookup, decryption and score, by the size of the index.
 
 The same children are looked for in all databases by turns, so that whatever else the machine does hits all alike.
 """

@@ -8,6 +8,7 @@ compares; Splink once more with the place as well, which Wenk never looks at.
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink import comparison_library as compare
 
 _FIELDS = ["given_names", "surname", "date_of_birth", "street", "house_number", "postcode"]
+_Link = Callable[[pd.DataFrame, pd.DataFrame], Sequence[tuple[str, str, float | None]]]
 _ALIKE = 0.85
 _KEPT_BITS = -10.0
 _SEED = 7
@@ -81,7 +83,11 @@ def main() -> None:
     directory = Path(sys.argv[1])
     frames = [pd.read_csv(directory / name, dtype=str) for name in ("register.csv", "new.csv")]
     out: dict[str, Any] = {}
-    links = {"Splink": splink, "Splink with place": partial(splink, place=True), "recordlinkage": unsupervised}
+    links: dict[str, _Link] = {
+        "Splink": splink,
+        "Splink with place": partial(splink, place=True),
+        "recordlinkage": unsupervised,
+    }
     for name, link in links.items():
         begun = time.process_time()
         pairs = link(*(frame.copy() for frame in frames))

@@ -36,19 +36,20 @@ format: $(VENV)/ready ## format, and fix what can be fixed
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
-bench: $(VENV)/ready ## measure against bare Matrix on one Synapse, and print the ratios
+bench: $(VENV)/ready .venv-bench/ready ## measure against bare Matrix, by size, and beside others; ARGS="--parts e --sizes 10000"
 	@$(BIN)/python -m bench $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade) pyproject.toml
+	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
 lock: $(VENV)/ready ## lock again after a change of pyproject.toml; UPGRADE=1 takes the newest versions
-	@$(COMPILE) --output-file requirements.lock
-	@$(COMPILE) --extra dev --extra demo --constraint requirements.lock --output-file requirements-dev.lock
-	@! grep -n '://' requirements.lock requirements-dev.lock || { echo "a lock names no host"; exit 1; }
+	@$(COMPILE) pyproject.toml --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --extra dev --extra demo --constraint requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) --group bench --output-file requirements-bench.lock
+	@! grep -n '://' requirements*.lock || { echo "a lock names no host"; exit 1; }
 
 clean: ## remove what make made
-	@rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/js/node_modules
+	@rm -rf $(VENV) .venv-bench *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/js/node_modules
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A new lock makes a new environment: nothing stays in it that the lock does not name.
@@ -63,4 +64,11 @@ $(VENV)/locked: requirements-dev.lock
 
 $(VENV)/ready: $(VENV)/locked pyproject.toml
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What Wenk is measured beside is heavy, and in nobody's way who does not measure.
+.venv-bench/ready: requirements-bench.lock
+	@echo "Making .venv-bench from the lock; once, about a minute"
+	@$(PYTHON) -m venv --clear .venv-bench
+	@.venv-bench/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes -r $<
 	@touch $@

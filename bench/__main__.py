@@ -4,25 +4,30 @@ import argparse
 import asyncio
 import itertools
 import logging
+import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
-from bench import answers, burst, desks, introduction
+from bench import answers, burst, desks, introduction, linkage, matching, sweeping
 from bench.cast import Cast
 from bench.figures import Figure, table
+from bench.filled import Show, filled
 
-PARTS = "abcd"
+ON_MATRIX, AT_SCALE, LINKAGE = "abcd", "eg", "f"
+PARTS = "abcdefg"
+SIZES = (10_000, 100_000, 1_000_000)
 _WIDE = 160
 
 
-async def bench(parts: str, console: Console) -> list[Figure]:
-    """Measure these parts."""
+async def on_matrix(parts: str, console: Console) -> list[Figure]:
+    """Measure these parts, against bare Matrix."""
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="wenk-bench-") as directory, _progress(console) as progress:
         task = progress.add_task("the homeserver and the two bots", total=None)
@@ -63,6 +68,22 @@ async def bench(parts: str, console: Console) -> list[Figure]:
     return sorted(figures, key=lambda figure: figure.what[:3])
 
 
+async def at_scale(parts: str, sizes: Sequence[int], console: Console) -> list[Table]:
+    """Measure these parts in databases of these sizes."""
+    shown: list[Table] = []
+    with tempfile.TemporaryDirectory(prefix="wenk-bench-") as directory, _progress(console) as progress:
+        task = progress.add_task("databases", total=None)
+        show = Show(
+            lambda what, total: progress.reset(task, description=what, total=total), lambda: progress.advance(task)
+        )
+        async with filled(Path(directory), sorted(sizes), matching.PROBES, show) as full:
+            if "e" in parts:
+                shown.append(await matching.measure(full, show))
+            if "g" in parts:
+                shown.append(await sweeping.measure(full, show))
+    return shown
+
+
 def _child(number: int) -> str:
     """A child that does not exist, and no other like it."""
     letters = "".join(chr(ord("a") + int(digit)) for digit in f"{number:05}")
@@ -82,14 +103,28 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--parts", default=PARTS, help=f"which of {PARTS}; all by default")
-    parts = parser.parse_args().parts
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=SIZES, metavar="N", help="how many signals there are, in e and g"
+    )
+    chosen = parser.parse_args()
     logging.getLogger("nio").setLevel(logging.ERROR)
     console, begun = Console(), time.perf_counter()
     if not console.is_terminal:
         console.width = _WIDE
-    figures = asyncio.run(bench(parts, console))
-    console.print(table(figures))
-    console.print(f"measured in {time.perf_counter() - begun:.0f} s")
+    shown: list[Table] = []
+    if parts := _among(ON_MATRIX, chosen.parts):
+        shown.append(table(asyncio.run(on_matrix(parts, console))))
+    if parts := _among(AT_SCALE, chosen.parts):
+        shown += asyncio.run(at_scale(parts, chosen.sizes, console))
+    if _among(LINKAGE, chosen.parts):
+        shown.append(linkage.measure(console))
+    console.print(*shown, sep="\n")
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    console.print(f"measured in {time.perf_counter() - begun:.0f} s; the machine's load over 1, 5, 15 minutes: {load}")
+
+
+def _among(these: str, parts: str) -> str:
+    return "".join(part for part in these if part in parts)
 
 
 if __name__ == "__main__":

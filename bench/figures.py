@@ -73,3 +73,22 @@ def table(figures: Sequence[Figure]) -> Table:
         ratio = f"[{colour}]{one.ratio:.2f}[/]" if one.ratio is not None else ""
         shown.add_row(one.what, str(one.wenk), str(one.bare or ""), ratio, one.target, one.note)
     return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a table of its own columns; the target is shown red if it is missed."""
+
+    what: str
+    cells: tuple[str, ...]
+    target: str = ""
+    is_met: bool = True
+
+
+def lines(title: str, heads: Sequence[str], shown: Sequence[Line]) -> Table:
+    """Such a table."""
+    out = Table("", *heads, "target", title=title)
+    for one in shown:
+        colour = "green" if one.is_met else "red"
+        out.add_row(one.what, *one.cells, f"[{colour}]{one.target}[/]" if one.target else "")
+    return out

@@ -11,11 +11,12 @@ import msgspec
 from sqlalchemy import bindparam, func, insert, select
 
 from storage.schema import audit
-from storage.session import REGION, Repository
+from storage.session import REGION, Repository, Session
 from storage.vault import SignalKey
 
 _GENESIS = bytes(32)
 _ROWS_AT_A_TIME = 1_000
+_WRITE = insert(audit)
 _HEAD = select(audit.c.seq, audit.c.mac).order_by(audit.c.seq.desc()).limit(1)
 _COUNT = select(func.count()).where(
     audit.c.who == bindparam("who"), audit.c.what == bindparam("what"), audit.c.at >= bindparam("since")
@@ -41,13 +42,17 @@ class BrokenChain(Exception):
 class AuditLog(Repository):
     """Append and verify; nothing is ever changed or deleted."""
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._written: Head | None = None  # by this unit of work, and no other writes beside it
+
     async def write(self, who: str, what: str, on: SignalKey | None = None) -> None:
         """Add a line: `who` is a user id or `wenk`, `what` a fixed word, `on` the signal it concerns."""
         head = await self.head()
         subject = on.audit_subject() if on else b""
-        entry = (head.seq + 1, REGION, self._s.now_ms, who, what, subject)
+        mac = self._mac(head.mac, (head.seq + 1, REGION, self._s.now_ms, who, what, subject))
         await self._s.run(
-            insert(audit),
+            _WRITE,
             {
                 "seq": head.seq + 1,
                 "region_id": REGION,
@@ -55,12 +60,15 @@ class AuditLog(Repository):
                 "who": who,
                 "what": what,
                 "subject": subject,
-                "mac": self._mac(head.mac, entry),
+                "mac": mac,
             },
         )
+        self._written = Head(head.seq + 1, mac)
         self._s.audited += 1
 
     async def head(self) -> Head:
+        if self._written is not None:
+            return self._written
         row = await self._s.one(_HEAD)
         return Head(row.seq, row.mac) if row else Head(0, _GENESIS)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from storage.schema import introduction, participation
 from storage.session import REGION, Repository
@@ -36,6 +36,18 @@ class Introduction:
     @property
     def active(self) -> tuple[Participation, ...]:
         return tuple(who for who in self.participants if who.active)
+
+
+_OPEN_ONES_OF_SIGNALS = (
+    select(participation.c.introduction_id)
+    .join(introduction, introduction.c.id == participation.c.introduction_id)
+    .where(
+        participation.c.signal_id.in_(bindparam("signals", expanding=True)),
+        participation.c.active,
+        introduction.c.state == "open",
+    )
+    .distinct()
+)
 
 
 class Introductions(Repository):
@@ -98,16 +110,7 @@ class Introductions(Repository):
         wanted = list(signals)
         if not wanted:
             return []
-        rows = await self._s.all(
-            select(participation.c.introduction_id)
-            .join(introduction, introduction.c.id == participation.c.introduction_id)
-            .where(
-                participation.c.signal_id.in_(wanted),
-                participation.c.active,
-                introduction.c.state == "open",
-            )
-            .distinct()
-        )
+        rows = await self._s.all(_OPEN_ONES_OF_SIGNALS, {"signals": wanted})
         return await self._load([row.introduction_id for row in rows])
 
     async def open_ones_of(self, user_id: str) -> Sequence[Introduction]:

@@ -42,6 +42,7 @@ class Letter:
     event_id: str | None
 
 
+_ADD = insert(outbox)
 _NEXT = (
     select(outbox)
     .where(outbox.c.state == "pending", outbox.c.room_id == bindparam("room_id"))
@@ -101,7 +102,7 @@ class Outbox(Repository):
     ) -> None:  # fmt: skip
         self._s.rooms_to_wake.add(room_id)
         await self._s.run(
-            insert(outbox),
+            _ADD,
             {
                 "region_id": REGION,
                 "id": identity,

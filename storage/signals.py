@@ -45,7 +45,8 @@ class _SealedChild(msgspec.Struct, array_like=True):
     address: tuple[str, str, int, str]
 
 
-def _pack(child: Child) -> bytes:
+def pack(child: Child) -> bytes:
+    """What is sealed of a child."""
     home = child.address
     return msgspec.msgpack.encode(
         _SealedChild(child.given, child.surname, str(child.born), (home.kind, home.postcode, home.number, home.suffix))
@@ -74,6 +75,11 @@ def can_be_found(made: int, tag_versions: Container[int]) -> bool:
 
 
 _PLACE = insert(signal).returning(signal.c.id)
+_SET_STATE = (
+    update(signal)
+    .where(signal.c.id == bindparam("which"))
+    .values(state=bindparam("to"), ended_on=bindparam("ended"), look_on=bindparam("look"))
+)
 _FOUND_BY = (
     select(signal)
     .where(
@@ -110,7 +116,7 @@ class Signals(Repository):
                 "look_on": look_on,
                 "key_version": self._s.vault.master_version,
                 "wrapped_key": wrapped,
-                "sealed_child": key.seal(_pack(child)),
+                "sealed_child": key.seal(pack(child)),
                 "tag_generation": generation(self._s.vault.tag_version),
             },
         )
@@ -181,9 +187,7 @@ class Signals(Repository):
 
     async def set_state(self, which: Signal, state: State, ended_on: date | None, look_on: date) -> Signal:
         self._s.effects += 1
-        await self._s.run(
-            update(signal).where(signal.c.id == which.id).values(state=state, ended_on=ended_on, look_on=look_on)
-        )
+        await self._s.run(_SET_STATE, {"which": which.id, "to": state, "ended": ended_on, "look": look_on})
         return replace(which, state=state, ended_on=ended_on)
 
     async def look_again(self, which: Signal, on: date) -> None:

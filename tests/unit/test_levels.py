@@ -126,7 +126,8 @@ def test_birth_dates(one: str, other: str, level: Born) -> None:
     [
         (HERE, Postcode.SAME, House.SAME),
         (Address("home", "9203ZX", 12, "2"), Postcode.SAME, House.SUFFIX),
-        (Address("home", "9203XZ", 12), Postcode.TYPO, House.SAME),
+        (Address("home", "9203XZ", 12), Postcode.SWAPPED, House.SAME),
+        (Address("home", "9203ZV", 12), Postcode.TYPO, House.SAME),
         (Address("home", "9203AB", 88), Postcode.AREA, House.OTHER),
         (Address("home", "1011AB", 13), Postcode.OTHER, House.TYPO),
         (Address("none"), Postcode.UNKNOWN, House.UNKNOWN),

@@ -4,6 +4,7 @@ The score says how likely it is; the guards say what no score may decide. Handle
 (only what is certain) until there are reviews; then they call `Matcher.decide` in its place, with `candidates.tags`.
 """
 
+from domain.callnames import formal_names
 from domain.levels import Born, Given, Levels, Surname, levels
 from domain.matching import Decision, Verdict
 from domain.profile import Profile
@@ -12,6 +13,12 @@ from domain.weights import AUTO_ODDS, REVIEW_ODDS, Frequencies, Scale, Weights, 
 GUARDS = frozenset({"guard.twin", "guard.born", "guard.surname", "guard.shielded"})
 """Why a match that scores high enough is not automatic."""
 _FIRST_NAME = frozenset({Given.MORE, Given.SAME, Given.CALL})
+SHARED_NAMES = frozenset(
+    """
+    md mohamad mohamed mohammad mohammed mouhamed muhamed muhammad muhammed muhammet bibi maria sayed seyed siti syed
+    """.split()  # noqa: SIM905 (a list of words, not a column of quotes)
+)
+"""Folded first names that brothers or sisters may all bear, and are told apart by the next."""
 _BIRTHDAY = frozenset({Born.SAME, Born.SWAPPED, Born.TYPO})
 _NO_SURNAME = frozenset({Surname.OTHER, Surname.SWAPPED, Surname.UNKNOWN})
 
@@ -44,10 +51,11 @@ def _guards(agreed: Levels, one: Profile, other: Profile) -> list[str]:
     """What stands in the way of an automatic match.
 
     Household evidence is not evidence of a person: twins have surname, birth date and address in common, so the first
-    given name has to agree. Other surnames may be old and new ones, which are never linked automatically.
+    given name has to agree, and be one that only one child of a family is given. Other surnames may be old and new
+    ones, which are never linked automatically.
     """
     held: list[str] = []
-    if agreed.given not in _FIRST_NAME:
+    if agreed.given not in _FIRST_NAME or _perhaps_a_brother(one, other):
         held.append("guard.twin")
     if agreed.born not in _BIRTHDAY or not (one.born_to_the_day and other.born_to_the_day):
         held.append("guard.born")
@@ -56,6 +64,15 @@ def _guards(agreed: Levels, one: Profile, other: Profile) -> list[str]:
     if one.shielded or other.shielded:
         held.append("guard.shielded")
     return held
+
+
+def _perhaps_a_brother(one: Profile, other: Profile) -> bool:
+    """Mohamed may be Mohamed Amin, or his twin Mohamed Ali, when only one of the two says so."""
+    alone, more = sorted((one.given, other.given), key=len)
+    if len(alone) != 1 or len(more) == 1:
+        return False
+    name = alone[0]
+    return not SHARED_NAMES.isdisjoint({name, more[0], *formal_names(name)})
 
 
 def _another_child(agreed: Levels) -> bool:

@@ -57,10 +57,14 @@ _FIRST_OF_JANUARY = 10
 
 
 class Frequencies:
-    """How common names, birth dates and addresses are: `usual`, until enough profiles were counted to know better."""
+    """How common names, birth dates and addresses are: `usual`, until enough profiles were counted to know better.
 
-    def __init__(self, usual: Mapping[str, float]) -> None:
+    Of a `sample` the children compared are probably not part; otherwise one of the two is among those counted.
+    """
+
+    def __init__(self, usual: Mapping[str, float], *, sample: bool = False) -> None:
         self._usual = usual
+        self._itself = 0 if sample else 1
         self._counts: Counter[tuple[str, str]] = Counter()
         self._total = 0
 
@@ -69,11 +73,11 @@ class Frequencies:
         self._total += 1
 
     def of(self, kind: str, value: str) -> float:
-        """The chance that another child has this value, which one of those counted has."""
+        """The chance that another child has this value, which one of the two compared has."""
         usual = self._usual[kind]
         if kind == "born" and value.endswith("0101"):
             usual *= _FIRST_OF_JANUARY
-        others = max(self._counts[kind, value] - 1, 0)
+        others = max(self._counts[kind, value] - self._itself, 0)
         seen = (others + _SURE * usual) / (self._total + _SURE)
         return max(_RAREST, seen)
 

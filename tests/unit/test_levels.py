@@ -60,9 +60,10 @@ def test_parts_of_a_surname(typed: str, parts: tuple[str, ...]) -> None:
         ("Mohamed Amin", "Mohamed Ali", Given.APART),
         ("Johannes Pieter", "Jan Willem", Given.APART),
         ("Jan", "Hans", Given.SIMILAR),  # two call names of Johannes
-        ("Lucas", "Luuk", Given.OTHER),  # both are given today: not in the table
-        ("Anne-Marie", "Anne-Sophie", Given.OTHER),
+        ("Lucas", "Luuk", Given.BEGINS),  # both are given today: not in the table
+        ("Anne-Marie", "Anne-Sophie", Given.BEGINS),
         ("Anne-Marie", "Anne", Given.SIMILAR),
+        ("Charlotte", "Lotte", Given.SIMILAR),
         ("Tim", "Tom", Given.SIMILAR),
         ("Youssef", "Yousef", Given.TYPO),
         ("Maria Sanne", "Sanne", Given.AMONG),

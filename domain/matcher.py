@@ -19,6 +19,7 @@ SHARED_NAMES = frozenset(
     """.split()  # noqa: SIM905 (a list of words, not a column of quotes)
 )
 """Folded first names that brothers or sisters may all bear, and are told apart by the next."""
+# Of dates that are known to the day, both.
 _BIRTHDAY = frozenset({Born.SAME, Born.SWAPPED, Born.TYPO})
 _NO_SURNAME = frozenset({Surname.OTHER, Surname.SWAPPED, Surname.UNKNOWN})
 
@@ -57,7 +58,7 @@ def _guards(agreed: Levels, one: Profile, other: Profile) -> list[str]:
     held: list[str] = []
     if agreed.given not in _FIRST_NAME or _perhaps_a_brother(one, other):
         held.append("guard.twin")
-    if agreed.born not in _BIRTHDAY or not (one.born_to_the_day and other.born_to_the_day):
+    if agreed.born not in _BIRTHDAY:
         held.append("guard.born")
     if agreed.surname in _NO_SURNAME:
         held.append("guard.surname")

@@ -107,8 +107,8 @@ def test_a_thousand_pairs_of_twins_without_one_match(monkeypatch: pytest.MonkeyP
 TWINS = [
     ("Mohamed", "Mohamed Amin"), ("Mohamed Ali", "Mohamed Amin"), ("Muhammed", "Muhammed Emin"), ("Mo", "Mohammed Ali"),
     ("Maria", "Maria Johanna"), ("Anna", "Annelies"), ("Anna", "Johanna"), ("Anne-Marie", "Anne-Sophie"), ("J.", "Jan"),
-    ("Jan", "Hans"), ("J. P.", "Jan Pieter"), ("Emma Julia", "Julia"), ("Tim", "Tom"), ("Bo", "Bobbie"),
-    ("Sara", "Sarah"), ("Daan", "Luuk"), ("Yasmin", "Yasmina"), ("Lisa", "Liza"), ("Noor", "Noortje"), ("Thijs", "Matthijs"),
+    ("Jan", "Hans"), ("J. P.", "Jan Pieter"), ("Emma Julia", "Julia"), ("Tim", "Tom"), ("Noor", "Noortje"),
+    ("Thijs", "Matthijs"), ("Sara", "Sarah"), ("Daan", "Luuk"), ("Yasmin", "Yasmina"), ("Lisa", "Liza"),
 ]  # fmt: skip
 
 

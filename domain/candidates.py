@@ -41,7 +41,7 @@ def _tags(profile: Profile) -> Iterator[tuple[str, ...]]:
         yield "born+given", born, name if len(name) > 1 else ""
     yield "born+area", born, home[:4]
     yield "postcode+number+initial", home, number, first[:1]
-    if profile.street and not profile.dutch_home:
+    if profile.abroad:
         yield from _abroad(profile, born, names)
 
 
@@ -49,12 +49,18 @@ def _abroad(profile: Profile, born: str, names: set[str]) -> Iterator[tuple[str,
     """Of files only, with postcodes that tell little: a signal has no street."""
     street, number, year = profile.street[:_BEGINS], profile.number, profile.born[:4]
     first = profile.given[0] if profile.given else ""
+    area = profile.postcode[:2]
+    yield "born+begins", born, area
     yield "born+number", born, number
+    yield "area+number+given", area, number, first
+    yield "area+number+surname", area, number, profile.whole_surname
     yield "born+street", born, street
     yield "year+street", year, street
     yield "street+number", street, number
+    yield "street+postcode", street, profile.postcode
     for part in profile.surname:
         yield "street+initials", street, *sorted((first[:1], part[0]))
+        yield "street+surname", street, part
         for name in names:
             yield "number+names", number, *sorted((name, part))
 

@@ -34,6 +34,7 @@ class Given(StrEnum):
     SIMILAR = "given.similar"
     AMONG = "given.among"  # the first of one is another of the other's
     INITIAL = "given.initial"
+    BEGINS = "given.begins"  # with the same letter, as many a call name that is in no table does
     SWAPPED = "given.swapped"  # with the surname
     CROSSED = "given.crossed"  # one name stands in the place of the surname, or the other way round
     OTHER = "given.other"
@@ -57,6 +58,7 @@ class Postcode(StrEnum):
     """How postcodes agree."""
 
     SAME = "postcode.same"
+    SWAPPED = "postcode.swapped"  # two characters in each other's place
     TYPO = "postcode.typo"
     AREA = "postcode.area"  # the figures of a Dutch one
     OTHER = "postcode.other"
@@ -101,7 +103,7 @@ class Levels(NamedTuple):
 def levels(one: Profile, other: Profile) -> Levels:
     """Compare two children; the same whichever comes first."""
     given, surname = given_level(one.given, other.given), surname_level(one, other)
-    if given is Given.OTHER and surname is Surname.OTHER and (crossed := _crossed(one, other)):
+    if given in {Given.BEGINS, Given.OTHER} and surname is Surname.OTHER and (crossed := _crossed(one, other)):
         given, surname = crossed, Surname.SWAPPED
     return Levels(
         born_level(one.born, other.born),
@@ -116,6 +118,7 @@ def levels(one: Profile, other: Profile) -> Levels:
 _SIMILAR = 0.88
 _SIMILAR_SURNAME = 0.90
 _LONG, _VERY_LONG = 4, 8
+_PIECE = 3
 
 
 def similar(one: str, other: str, least: float = _SIMILAR) -> bool:
@@ -164,7 +167,7 @@ def given_level(one: Sequence[str], other: Sequence[str]) -> Given:
         if not any(_may_be(name, its) for name in one[1:] for its in other[1:]):
             return Given.APART
         return Given.MORE if level is Given.SAME and set(one[1:]) & set(other[1:]) else level
-    if level in {Given.INITIAL, Given.OTHER} and _among(one, other):
+    if level in {Given.INITIAL, Given.BEGINS, Given.OTHER} and _among(one, other):
         return Given.AMONG
     return level
 
@@ -178,11 +181,14 @@ def _first_level(one: str, other: str) -> Given:
         return Given.CALL
     if typed_wrong(one, other):
         return Given.TYPO
-    # Two call names of one name; `Anne` and `Anne-Marie`; `Tim` and `Tom`, of which one may be a mistake.
-    alike = formal_names(one) & formal_names(other) or one.startswith(other) or other.startswith(one)
-    if alike or similar(one, other) or OSA.distance(one, other, score_cutoff=1) <= 1:
+    # Two call names of one name; `Anne` and `Anne-Marie`, `Lotte` and `Charlotte`: most call names that are in no table
+    # are a piece of the name; `Tim` and `Tom`, of which one may be a mistake.
+    short, long = sorted((one, other), key=len)
+    piece = long.startswith(short) or (len(short) >= _PIECE and short in long)
+    common = formal_names(one) & formal_names(other)
+    if piece or common or similar(one, other) or OSA.distance(one, other, score_cutoff=1) <= 1:
         return Given.SIMILAR
-    return Given.OTHER
+    return Given.BEGINS if one[0] == other[0] else Given.OTHER
 
 
 def _among(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -234,7 +240,8 @@ def _postcode_level(one: Profile, other: Profile) -> Postcode:
     if one.postcode == other.postcode:
         return Postcode.SAME
     if OSA.distance(one.postcode, other.postcode, score_cutoff=1) <= 1:
-        return Postcode.TYPO
+        # Few postcodes are made of the same characters, and many differ in one.
+        return Postcode.SWAPPED if sorted(one.postcode) == sorted(other.postcode) else Postcode.TYPO
     area = one.dutch_home and other.dutch_home and one.postcode[:4] == other.postcode[:4]
     return Postcode.AREA if area else Postcode.OTHER
 

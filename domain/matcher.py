@@ -4,6 +4,7 @@ The score says how likely it is; the guards say what no score may decide. Handle
 (only what is certain) until there are reviews; then they call `Matcher.decide` in its place, with `candidates.tags`.
 """
 
+from domain.callnames import formal_names
 from domain.levels import Born, Given, Levels, Surname, levels
 from domain.matching import Decision, Verdict
 from domain.profile import Profile
@@ -12,6 +13,13 @@ from domain.weights import AUTO_ODDS, REVIEW_ODDS, Frequencies, Scale, Weights, 
 GUARDS = frozenset({"guard.twin", "guard.born", "guard.surname", "guard.shielded"})
 """Why a match that scores high enough is not automatic."""
 _FIRST_NAME = frozenset({Given.MORE, Given.SAME, Given.CALL})
+SHARED_NAMES = frozenset(
+    """
+    md mohamad mohamed mohammad mohammed mouhamed muhamed muhammad muhammed muhammet bibi maria sayed seyed siti syed
+    """.split()  # noqa: SIM905 (a list of words, not a column of quotes)
+)
+"""Folded first names that brothers or sisters may all bear, and are told apart by the next."""
+# Of dates that are known to the day, both.
 _BIRTHDAY = frozenset({Born.SAME, Born.SWAPPED, Born.TYPO})
 _NO_SURNAME = frozenset({Surname.OTHER, Surname.SWAPPED, Surname.UNKNOWN})
 
@@ -22,7 +30,8 @@ class Matcher:
     def __init__(
         self, weights: Weights, size: int, frequencies: Frequencies | None = None, *, guarded: bool = True
     ) -> None:
-        self._scale = Scale(weights, frequencies or Frequencies(weights.usual))
+        often = frequencies or Frequencies(weights.usual)
+        self._scale, self._abroad = (Scale(shares, often) for shares in (weights.dutch, weights.abroad))
         self._auto = threshold(AUTO_ODDS, size)
         self._review = threshold(REVIEW_ODDS, size)
         self._guarded = guarded
@@ -30,7 +39,8 @@ class Matcher:
     def decide(self, one: Profile, other: Profile) -> Decision:
         """The same whichever comes first. The reasons are the levels of agreement and the guards that held."""
         agreed = levels(one, other)
-        score = self._scale.weigh(agreed, one, other)
+        abroad = (one.abroad or other.abroad) and not (one.dutch_home or other.dutch_home)
+        score = (self._abroad if abroad else self._scale).weigh(agreed, one, other)
         guards = tuple(_guards(agreed, one, other)) if self._guarded else ()
         verdict = Verdict.NONE
         if score >= self._review and not (self._guarded and _another_child(agreed)):
@@ -42,18 +52,28 @@ def _guards(agreed: Levels, one: Profile, other: Profile) -> list[str]:
     """What stands in the way of an automatic match.
 
     Household evidence is not evidence of a person: twins have surname, birth date and address in common, so the first
-    given name has to agree. Other surnames may be old and new ones, which are never linked automatically.
+    given name has to agree, and be one that only one child of a family is given. Other surnames may be old and new
+    ones, which are never linked automatically.
     """
     held: list[str] = []
-    if agreed.given not in _FIRST_NAME:
+    if agreed.given not in _FIRST_NAME or _perhaps_a_brother(one, other):
         held.append("guard.twin")
-    if agreed.born not in _BIRTHDAY or not (one.born_to_the_day and other.born_to_the_day):
+    if agreed.born not in _BIRTHDAY:
         held.append("guard.born")
     if agreed.surname in _NO_SURNAME:
         held.append("guard.surname")
     if one.shielded or other.shielded:
         held.append("guard.shielded")
     return held
+
+
+def _perhaps_a_brother(one: Profile, other: Profile) -> bool:
+    """Mohamed may be Mohamed Amin, or his twin Mohamed Ali, when only one of the two says so."""
+    alone, more = sorted((one.given, other.given), key=len)
+    if len(alone) != 1 or len(more) == 1:
+        return False
+    name = alone[0]
+    return not SHARED_NAMES.isdisjoint({name, more[0], *formal_names(name)})
 
 
 def _another_child(agreed: Levels) -> bool:

@@ -48,6 +48,11 @@ class Profile:
         return len(self.born) == _TO_THE_DAY
 
     @property
+    def abroad(self) -> bool:
+        """An address is known, and it is not a Dutch one."""
+        return not self.dutch_home and bool(self.postcode or self.street)
+
+    @property
     def dutch_home(self) -> bool:
         """The postcode is a Dutch one, which is a few doors of one street; a foreign one may be a town."""
         return len(self.postcode) == _DUTCH and self.postcode[:4].isdecimal() and self.postcode[4:].isalpha()

@@ -17,19 +17,29 @@ REVIEW_ODDS = 0.1
 """To one, from which a coordinator is asked."""
 
 
-class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The contents of `weights.toml`.
+class Shares(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often each level is seen.
 
     `one_child`: of two signals on one child, the share with this level. `two_children`: the same of two signals taken
-    at random, for levels that rest on no value of which the frequency is known. `usual`: the frequency of a value that
-    is not known to be commoner. `moved`: the share of pairs on one child that name two homes. `provenance` is for who
-    reads the file.
+    at random, for levels that rest on no value of which the frequency is known. `moved`: the share of pairs on one
+    child that name two homes.
     """
 
-    provenance: str
     moved: float
     one_child: Mapping[str, float]
     two_children: Mapping[str, float]
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The contents of `weights.toml`.
+
+    `abroad` is for two of which an address is known and none is Dutch, which are of files only; `dutch` for all others.
+    `usual`: the frequency of a value that is not known to be commoner. `provenance` is for who reads the file.
+    """
+
+    provenance: str
+    dutch: Shares
+    abroad: Shares
     usual: Mapping[str, float]
 
     @classmethod
@@ -47,10 +57,14 @@ _FIRST_OF_JANUARY = 10
 
 
 class Frequencies:
-    """How common names, birth dates and addresses are: `usual`, until enough profiles were counted to know better."""
+    """How common names, birth dates and addresses are: `usual`, until enough profiles were counted to know better.
 
-    def __init__(self, usual: Mapping[str, float]) -> None:
+    Of a `sample` the children compared are probably not part; otherwise one of the two is among those counted.
+    """
+
+    def __init__(self, usual: Mapping[str, float], *, sample: bool = False) -> None:
         self._usual = usual
+        self._itself = 0 if sample else 1
         self._counts: Counter[tuple[str, str]] = Counter()
         self._total = 0
 
@@ -59,11 +73,11 @@ class Frequencies:
         self._total += 1
 
     def of(self, kind: str, value: str) -> float:
-        """The chance that another child has this value, which one of those counted has."""
+        """The chance that another child has this value, which one of the two compared has."""
         usual = self._usual[kind]
         if kind == "born" and value.endswith("0101"):
             usual *= _FIRST_OF_JANUARY
-        others = max(self._counts[kind, value] - 1, 0)
+        others = max(self._counts[kind, value] - self._itself, 0)
         seen = (others + _SURE * usual) / (self._total + _SURE)
         return max(_RAREST, seen)
 
@@ -83,10 +97,10 @@ _Misspelled = Given | Surname | Postcode | Street
 class Scale:
     """Weighs how two profiles agree, in bits (Fellegi and Sunter): log2 of one child to two."""
 
-    def __init__(self, weights: Weights, frequencies: Frequencies) -> None:
-        self._one_child = weights.one_child
-        self._two_children = weights.two_children
-        self._moved = weights.moved
+    def __init__(self, shares: Shares, frequencies: Frequencies) -> None:
+        self._one_child = shares.one_child
+        self._two_children = shares.two_children
+        self._moved = shares.moved
         self._often = frequencies.of
 
     def weigh(self, agreed: Levels, one: Profile, other: Profile) -> float:
@@ -143,8 +157,8 @@ class Scale:
         postcode = None
         if agreed.postcode is Postcode.SAME:
             postcode = self._often("postcode", one.postcode)
-        elif agreed.postcode is Postcode.TYPO:
-            postcode = self._nearly("postcode", one.postcode, other.postcode, Postcode.TYPO)
+        elif agreed.postcode in {Postcode.SWAPPED, Postcode.TYPO}:
+            postcode = self._nearly("postcode", one.postcode, other.postcode, agreed.postcode)
         house = self._often("number", one.number) if agreed.house in {House.SAME, House.SUFFIX} else None
         street = None
         if agreed.street is Street.SAME:

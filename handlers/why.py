@@ -13,8 +13,8 @@ _AGREE: tuple[Level, ...] = (
 )  # fmt: skip
 _ALIKE: tuple[Level, ...] = (
     Born.SWAPPED, Given.SWAPPED, Surname.CORE, Surname.PART, Born.TYPO, Given.TYPO, Surname.TYPO, Given.APART,
-    Given.AMONG, Given.SIMILAR, Surname.SIMILAR, Given.CROSSED, Given.INITIAL, Born.MONTH, Born.MOST, Born.YEAR,
-    Postcode.TYPO, Postcode.AREA, House.SUFFIX, House.TYPO,
+    Given.AMONG, Given.SIMILAR, Surname.SIMILAR, Given.CROSSED, Given.INITIAL, Given.BEGINS, Born.MONTH, Born.MOST,
+    Born.YEAR, Postcode.SWAPPED, Postcode.TYPO, Postcode.AREA, House.SUFFIX, House.TYPO,
 )  # fmt: skip
 _DIFFER: tuple[Level, ...] = (Given.OTHER, Born.OTHER, Surname.OTHER, Postcode.OTHER, House.OTHER)
 _AGAINST = ("guard.twin", "guard.born", "guard.surname", "guard.shielded")

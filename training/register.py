@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from bot.rows import COLUMNS
-from domain import callnames
 from domain.names import given_names
 from training import invented
 
@@ -142,17 +141,14 @@ def again(row: Row, by: random.Random, town: Town) -> Row:
     return Row(row.child, row.family, given, name, born, *where, row.twin)
 
 
-_SHORT = dict(callnames.table())
-
-
 def _other_name(given: tuple[str, ...], by: random.Random) -> tuple[str, ...]:
     """A call name, another of the names, an initial, or a typing error; now and then a name from nowhere."""
     first = given_names(given[0])[0]
     if by.random() < FROM_NOWHERE:
         return (invented.given_name(by, elsewhere=False),)
     kind = by.random()
-    if first in _SHORT and kind < CALL_NAME:
-        return (by.choice(_SHORT[first]),)
+    if first in invented.CALLED and kind < CALL_NAME:
+        return (by.choice(invented.CALLED[first]),)
     if len(given) > 1 and kind < ANOTHER:
         return (given[1], given[0]) if by.random() < HALF else (given[1],)
     if kind < INITIALS:

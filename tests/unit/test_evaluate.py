@@ -62,6 +62,16 @@ def test_without_guards_score_and_threshold_decide(tmp_path: Path) -> None:
     assert decided == {("n2", "r2"): "auto", ("n2", "r3"): "auto", ("n5", "r5"): "auto"}
 
 
+def test_the_place_says_nothing(tmp_path: Path) -> None:
+    scores = []
+    for place in ("Drachten", "Groningen", ""):
+        new = f"{HEADER}n1,Jan,van der Berg,20150314,,12a,9203ZX,{place}\n"
+        evaluate(tmp_path, new)
+        scores.append((tmp_path / "out.csv").read_text(encoding="utf-8"))
+    assert "n1,r1,auto" in scores[0]
+    assert len(set(scores)) == 1
+
+
 def test_a_row_that_cannot_be_parsed_is_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
     new = f"""{HEADER}n1,Sanne
 ,Sanne,Dijkstra,20150314,,95,9203ZA,

@@ -60,9 +60,10 @@ def test_parts_of_a_surname(typed: str, parts: tuple[str, ...]) -> None:
         ("Mohamed Amin", "Mohamed Ali", Given.APART),
         ("Johannes Pieter", "Jan Willem", Given.APART),
         ("Jan", "Hans", Given.SIMILAR),  # two call names of Johannes
-        ("Lucas", "Luuk", Given.OTHER),  # both are given today: not in the table
-        ("Anne-Marie", "Anne-Sophie", Given.OTHER),
+        ("Lucas", "Luuk", Given.BEGINS),  # both are given today: not in the table
+        ("Anne-Marie", "Anne-Sophie", Given.BEGINS),
         ("Anne-Marie", "Anne", Given.SIMILAR),
+        ("Charlotte", "Lotte", Given.SIMILAR),
         ("Tim", "Tom", Given.SIMILAR),
         ("Youssef", "Yousef", Given.TYPO),
         ("Maria Sanne", "Sanne", Given.AMONG),
@@ -126,7 +127,8 @@ def test_birth_dates(one: str, other: str, level: Born) -> None:
     [
         (HERE, Postcode.SAME, House.SAME),
         (Address("home", "9203ZX", 12, "2"), Postcode.SAME, House.SUFFIX),
-        (Address("home", "9203XZ", 12), Postcode.TYPO, House.SAME),
+        (Address("home", "9203XZ", 12), Postcode.SWAPPED, House.SAME),
+        (Address("home", "9203ZV", 12), Postcode.TYPO, House.SAME),
         (Address("home", "9203AB", 88), Postcode.AREA, House.OTHER),
         (Address("home", "1011AB", 13), Postcode.OTHER, House.TYPO),
         (Address("none"), Postcode.UNKNOWN, House.UNKNOWN),

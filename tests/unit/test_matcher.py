@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import callnames
-from domain.address import Address
+from domain.address import Address, parse_address
 from domain.birth import BirthDate
 from domain.candidates import tags
 from domain.child import Child
@@ -62,6 +62,7 @@ def test_a_known_call_name_is_enough() -> None:
     [
         ({"given": "Sannne"}, "guard.twin"),
         ({"given": "S."}, "guard.twin"),
+        ({"given": "Sophie"}, "guard.twin"),  # begins with the same letter: may be a call name
         ({"given": "Maria Sanne"}, "guard.twin"),
         ({"born": BirthDate(2015, 3)}, "guard.born"),
         ({"born": BirthDate(2015)}, "guard.born"),
@@ -101,6 +102,34 @@ def test_a_thousand_pairs_of_twins_without_one_match(monkeypatch: pytest.MonkeyP
         twins = [_child(row.given, one.surname, one.born, one.postcode) for row in (one, other)]
         assert verdict(twins[0], twins[1]) is not Verdict.AUTO
         assert verdict(twins[0], twins[1], UNGUARDED) is not Verdict.NONE
+
+
+TWINS = [
+    ("Mohamed", "Mohamed Amin"), ("Mohamed Ali", "Mohamed Amin"), ("Muhammed", "Muhammed Emin"), ("Mo", "Mohammed Ali"),
+    ("Maria", "Maria Johanna"), ("Anna", "Annelies"), ("Anna", "Johanna"), ("Anne-Marie", "Anne-Sophie"), ("J.", "Jan"),
+    ("Jan", "Hans"), ("J. P.", "Jan Pieter"), ("Emma Julia", "Julia"), ("Tim", "Tom"), ("Noor", "Noortje"),
+    ("Thijs", "Matthijs"), ("Sara", "Sarah"), ("Daan", "Luuk"), ("Yasmin", "Yasmina"), ("Lisa", "Liza"),
+]  # fmt: skip
+
+
+def test_a_thousand_twins_known_by_names_that_are_alike_without_one_match() -> None:
+    by = random.Random(4)
+    homes, surnames = ["9203ZX", "9203AB", "1011CD"], ["de Vries", "El Khattabi", "Jansen-de Boer", "Zijlstra", "Osman"]
+    for trial in range(1000):
+        name, its = TWINS[trial % len(TWINS)]
+        born = f"{by.randint(2004, 2025)}{by.randint(1, 12):02}{by.randint(1, 28):02}"
+        surname, home = by.choice(surnames), by.choice(homes)
+        one, other = (_child((given,), surname, born, home) for given in (name, its))
+        assert verdict(one, other) is not Verdict.AUTO, (name, its)
+        assert verdict(one, other, UNGUARDED) is not Verdict.NONE, (name, its)
+
+
+def test_a_name_that_brothers_share_is_certain_when_the_next_agrees_too() -> None:
+    alone, amin = replace(SANNE, given="Mohamed"), replace(SANNE, given="Mohamed Amin")
+    assert verdict(alone, amin) is Verdict.REVIEW
+    assert verdict(amin, amin) is Verdict.AUTO
+    assert verdict(alone, alone) is Verdict.AUTO
+    assert verdict(replace(SANNE, given="Jan"), replace(SANNE, given="Jan Pieter")) is Verdict.AUTO
 
 
 def test_no_two_usual_names_of_today_are_taken_for_one_child() -> None:
@@ -148,6 +177,34 @@ def test_the_first_of_january_counts_for_less() -> None:
         return MATCHER.decide(child, child).score
 
     assert score(BirthDate(2015, 1, 1)) < score(BirthDate(2015, 1, 2)) - 3
+
+
+def test_a_sample_counts_whoever_is_in_it() -> None:
+    often = []
+    for sample in (False, True):
+        counted = Frequencies(learned().usual, sample=sample)
+        counted.count(Profile.of(SANNE))
+        often.append(counted.of("surname", "dykstra"))
+    assert often[1] > often[0]  # of the whole register, the one counted is one of the two compared
+
+
+@given(st.permutations(["de Boer", "van der Wal", "Jansen"]))
+def test_the_order_of_the_parts_of_a_surname_says_nothing(parts: list[str]) -> None:
+    first = Profile.of(replace(SANNE, surname="de Boer-van der Wal-Jansen"))
+    other = Profile.of(replace(SANNE, surname="-".join(parts)))
+    assert MATCHER.decide(first, other) == MATCHER.decide(first, first)
+    assert tags(first) == tags(other)
+
+
+def test_one_home_and_two() -> None:
+    def agreed(*houses: str) -> set[str]:
+        one, other = (Profile.of(replace(SANNE, address=parse_address(f"9203 ZX {house}"))) for house in houses)
+        return {reason for reason in MATCHER.decide(one, other).reasons if reason.startswith("house.")}
+
+    for one in ("12a", "12-A", "12 A"):
+        for other in ("12a", "12-A", "12 A"):
+            assert agreed(one, other) == {"house.same"}
+    assert agreed("12", "12-2") == {"house.suffix"}
 
 
 def test_what_is_common_counts_for_less() -> None:

@@ -23,7 +23,7 @@ from domain.references import make_reference
 from storage.keys import Keys
 from storage.schema import notice, signal, tag
 from storage.session import REGION
-from storage.signals import pack
+from storage.signals import generation, pack
 from storage.vault import Vault
 from tests.postgres import local_postgres
 from tests.storage.house import House, open_house
@@ -216,6 +216,7 @@ def _sealed(number: int, row: Row, vault: Vault, by: random.Random) -> tuple[dic
         "key_version": vault.master_version,
         "wrapped_key": wrapped,
         "sealed_child": key.seal(pack(child)),
+        "tag_generation": generation(vault.tag_version),
     }
     return values, tuple(set(vault.tags(tags(Profile.of(child)))))
 

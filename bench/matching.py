@@ -18,7 +18,7 @@ from domain.child import Child
 from domain.matcher import Matcher
 from domain.matching import Verdict
 from domain.profile import Profile
-from domain.weights import Weights
+from handlers.weights import learned
 
 PROBES: Final = 600
 _WARM_UP: Final = 100
@@ -38,7 +38,7 @@ async def measure(filled: Filled, show: Show) -> Table:
     """Time, candidates, and what the databases cost; a target stands at the largest of them."""
     show.begin("(e) matching", len(filled.probes))
     taken = {id(database): _Taken() for database in filled.databases}
-    matchers = {id(database): Matcher(Weights.learned(), database.size) for database in filled.databases}
+    matchers = {id(database): Matcher(learned(), database.size) for database in filled.databases}
     for probe in filled.probes[:_WARM_UP]:
         for database in filled.databases:
             await _look(database, probe, matchers[id(database)], _Taken())

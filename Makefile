@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check lint types imports format bench lock clean
+.PHONY: docs help demo test soak check lint types imports format bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ types: $(VENV)/ready ## mypy, strict
 
 imports: $(VENV)/ready ## imports point one way: bot, handlers, storage, domain
 	@$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/ready ## write the guides from the descriptions of the commands
+	@$(BIN)/python -m bot.guides
 
 format: $(VENV)/ready ## format, and fix what can be fixed
 	@$(BIN)/ruff format --quiet .

@@ -2,8 +2,11 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -11,8 +14,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from bot.rows import NotTheColumns, Row, read
 from domain.candidates import tags
-from domain.matcher import Matcher
-from domain.matching import Verdict
+from domain.matcher import Matcher, certain
+from domain.matching import Decision, Verdict
 from domain.weights import Frequencies
 from handlers.weights import learned
 
@@ -38,26 +41,52 @@ def evaluate(register: Path, new: Path, out: Path, *, guarded: bool, console: Co
                 frequencies.count(known.profile)
                 size += 1
             matcher = Matcher(learned(), size, frequencies, guarded=guarded)
-            matches: list[tuple[int, str, Verdict, float]] = []
+            matches: list[_Match] = []
             for known in files.rows(register, "the register, matched", quiet=True):
                 for which in {number for tag in tags(known.profile) for number in found.get(hash(tag), ())}:
                     decision = matcher.decide(arrived[which].profile, known.profile)
                     if decision.verdict is not Verdict.NONE:
-                        matches.append((which, known.id, decision.verdict, decision.score))
+                        matches.append(_Match(which, known, decision))
     except NotTheColumns as fault:
         raise EvaluateFault(str(fault)) from fault
-    matches.sort(key=lambda match: (match[0], -match[3], match[1]))
+    matches.sort(key=lambda match: (match.which, -match.decision.score, match.known.id))
+    sure = _certain(matches, matcher) if guarded else {id(match) for match in matches if match.is_auto}
     with out.open("w", encoding="utf-8", newline="") as file:
         written = csv.writer(file)
         written.writerow(("new_id", "register_id", "decision", "score"))
-        written.writerows(
-            (arrived[which].id, known, verdict, f"{score:.2f}") for which, known, verdict, score in matches
-        )
-    automatic = sum(verdict is Verdict.AUTO for _, _, verdict, _ in matches)
+        for match in matches:
+            verdict = Verdict.AUTO if id(match) in sure else Verdict.REVIEW
+            written.writerow((arrived[match.which].id, match.known.id, verdict, f"{match.decision.score:.2f}"))
     console.print(
-        f"{len(arrived)} new, {size} in the register: {automatic} automatic, {len(matches) - automatic} to review; "
+        f"{len(arrived)} new, {size} in the register: {len(sure)} automatic, {len(matches) - len(sure)} to review; "
         f"{files.unreadable} rows could not be read"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A row of what is new, by its number, and one of the register that it is, or may be."""
+
+    which: int
+    known: Row
+    decision: Decision
+
+    @property
+    def is_auto(self) -> bool:
+        return self.decision.verdict is Verdict.AUTO
+
+
+def _certain(matches: Sequence[_Match], matcher: Matcher) -> set[int]:
+    """By id those that stay automatic beside the others found with the same row."""
+    sure: set[int] = set()
+    for _, group in groupby(matches, key=lambda match: match.which):
+        found = {match: match.decision for match in group}
+        sure |= {id(match) for match in certain(found, partial(_are_one, matcher))}
+    return sure
+
+
+def _are_one(matcher: Matcher, one: _Match, other: _Match) -> bool:
+    return matcher.decide(one.known.profile, other.known.profile).verdict is Verdict.AUTO
 
 
 def _by_tag(arrived: list[Row]) -> dict[int, list[int]]:

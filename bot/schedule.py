@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -18,8 +18,10 @@ from bot.clocks import Clocks
 from bot.http import LoggedOut
 from bot.metrics import Metrics
 from bot.workers import STOP_WITHIN_S, describe
+from domain.calendar import day_of
 from domain.region import Region
 from handlers.office import Office
+from handlers.sampling import count_names
 from handlers.sweep import run_due, run_rematches
 from handlers.words import line
 from storage.database import Storage
@@ -62,6 +64,8 @@ class Schedule:
         self._backups_kept = backups_kept
         self._scheduler = AsyncIOScheduler(timezone=ZoneInfo("UTC"))
         self._ticking = asyncio.Lock()
+        self._parts = (self._count_names, self._due, self._once_a_day, self._compact, self._scrub)
+        self._counted_on: date | None = None
         self.daily: Callable[[], None] = lambda: None
         self.after_tick: Callable[[], Awaitable[None]] | None = None
 
@@ -108,7 +112,7 @@ class Schedule:
                 return False
             self._metrics.raise_alarm("clock", on=False)
             # Each by itself: one signal that is damaged must not keep what was erased in the log.
-            done = [await self._try(part) for part in (self._due, self._once_a_day, self._compact, self._scrub)]
+            done = [await self._try(part) for part in self._parts]
             if self.after_tick is not None:
                 done.append(await self._try(self.after_tick))
             if all(done):
@@ -137,6 +141,13 @@ class Schedule:
     async def _do_rematches(self) -> None:
         if await self._clocks.still_agree():
             self._metrics.due_done.inc(await run_rematches(self._storage, self._region))
+
+    async def _count_names(self) -> None:
+        """At the start, before anybody is matched, and every day."""
+        today = day_of(self._storage.clock())
+        if self._counted_on != today:
+            await count_names(self._storage)
+            self._counted_on = today
 
     async def _due(self) -> None:
         self._metrics.due_done.inc(await run_due(self._storage, self._region))

@@ -1,8 +1,10 @@
 """Are two signals about one child: introduce, ask a coordinator, or nothing.
 
-The score says how likely it is; the guards say what no score may decide. Handlers decide with `domain.matching.compare`
-(only what is certain) until there are reviews; then they call `Matcher.decide` in its place, with `candidates.tags`.
+The score says how likely it is; the guards say what no score may decide. `certain` looks at all that were found.
 """
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 from domain.callnames import formal_names
 from domain.levels import Born, Given, Levels, Surname, levels
@@ -22,6 +24,8 @@ SHARED_NAMES = frozenset(
 # Of dates that are known to the day, both.
 _BIRTHDAY = frozenset({Born.SAME, Born.SWAPPED, Born.TYPO})
 _NO_SURNAME = frozenset({Surname.OTHER, Surname.SWAPPED, Surname.UNKNOWN})
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Matcher:
@@ -46,6 +50,24 @@ class Matcher:
         if score >= self._review and not (self._guarded and _another_child(agreed)):
             verdict = Verdict.AUTO if score >= self._auto and not guards else Verdict.REVIEW
         return Decision(verdict, score, (*agreed, *guards))
+
+
+def certain(found: Mapping[Key, Decision], are_one: Callable[[Key, Key], bool]) -> frozenset[Key]:
+    """Which of those that one child was compared with it surely is; `are_one` says of two of them whether they are one.
+
+    A twin may go by a second name that is the other's first: beside `Pim Olivia` and her sister `Olivia` nobody knows
+    which of them `Olivia` is. So who is not the same as each other who may be meant by that name, is not certain.
+    """
+    meant = {key for key, each in found.items() if each.verdict is Verdict.AUTO or _by_another_name(each)}
+    return frozenset(
+        key
+        for key in meant
+        if found[key].verdict is Verdict.AUTO and all(key == other or are_one(key, other) for other in meant)
+    )
+
+
+def _by_another_name(decision: Decision) -> bool:
+    return decision.verdict is Verdict.REVIEW and Given.AMONG in decision.reasons
 
 
 def _guards(agreed: Levels, one: Profile, other: Profile) -> list[str]:

@@ -6,7 +6,7 @@ from domain.candidates import tags
 from domain.child import Child
 from domain.introducing import Group, Pairing, plan
 from domain.life import State
-from domain.matcher import Matcher
+from domain.matcher import Matcher, certain
 from domain.matching import Decision, Verdict, identical
 from domain.profile import Profile
 from handlers.introductions import meet, tell_of_earlier
@@ -28,9 +28,14 @@ async def candidates(office: Office, child: Child) -> list[Signal]:
     return await all_caught_up(office, await office.uow.signals.found_by(tags_of(child)))
 
 
-async def judge(office: Office) -> Callable[[Child, Child], Decision]:
-    """Who says of two children whether they are one, among as many as there are signals."""
-    matcher = Matcher(learned(), await office.uow.signals.size())
+Judge = Callable[[Child, Child], Decision]
+"""Says of two children whether they are one."""
+
+
+async def judge(office: Office) -> Judge:
+    """Who judges, among as many signals as there are, of as common names as those signals have."""
+    uow, weights = office.uow, learned()
+    matcher = Matcher(weights, await uow.signals.size(), uow.often)
     return lambda one, other: matcher.decide(Profile.of(one), Profile.of(other))
 
 
@@ -44,6 +49,30 @@ async def is_one_child(office: Office, one: Child, other: Child) -> bool:
     return one.born == other.born and (await judge(office))(one, other).verdict is Verdict.AUTO
 
 
+async def judged(office: Office, signal: Signal, found: Sequence[Signal]) -> dict[Pairing, list[Signal]]:
+    """Of the `candidates` found those that are on the same child (AUTO) and those that may be (REVIEW), the rest left.
+
+    Whose signals they are says nothing here: a twin that the same professional signalled is a twin.
+    """
+    uow, compare = office.uow, await judge(office)
+    others = {known.id: known for known in found if known.id != signal.id}
+    decisions = {number: compare(signal.child, known.child) for number, known in others.items()}
+    alike = {number: each for number, each in decisions.items() if each.verdict is not Verdict.NONE}
+    pairings = await uow.pairs.among(alike) if len(alike) > 1 else {}
+
+    def are_one(one: int, other: int) -> bool:
+        pairing = pairings.get((min(one, other), max(one, other)))
+        if pairing is not None:
+            return pairing.matched
+        return compare(others[one].child, others[other].child).verdict is Verdict.AUTO
+
+    sure = certain(alike, are_one)
+    return {
+        Pairing.AUTO: [others[number] for number in alike if number in sure],
+        Pairing.REVIEW: [others[number] for number in alike if number not in sure],
+    }
+
+
 async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
     """Match an active signal with the `candidates` found, now that it is new, is another child's or may be heard again.
 
@@ -52,11 +81,9 @@ async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
     professionals are matched silently: it comes out when they may be heard again.
     """
     uow = office.uow
-    decided, compare = await uow.pairs.decided(new), await judge(office)
-    for known in found:
-        if known.id in decided or known.owner == new.owner:
-            continue
-        if compare(new.child, known.child).verdict is Verdict.AUTO:
+    decided = await uow.pairs.decided(new)
+    for known in (await judged(office, new, found))[Pairing.AUTO]:
+        if known.id not in decided and known.owner != new.owner:
             await uow.pairs.decide(new, known, Pairing.AUTO)
     await bring_together(office, new)
     await uow.rematches.want(new.id)

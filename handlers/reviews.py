@@ -6,13 +6,12 @@ from typing import Any
 from domain.child import Child
 from domain.introducing import Pairing
 from domain.life import State
-from domain.matching import Verdict
 from domain.references import parse_reference
 from handlers.cards import Card, card, error
 from handlers.command import BadValue, Command, Parameter, Who, one_of
 from handlers.identity import identity
 from handlers.life import WENK, catch_up
-from handlers.matching import bring_together, candidates, judge
+from handlers.matching import bring_together, candidates, judge, judged
 from handlers.office import Office, Talk
 from handlers.why import explain
 from handlers.words import Line, line
@@ -33,11 +32,11 @@ async def look_closer(office: Office, number: int) -> None:
     signal = await catch_up(office, found) if found is not None else None
     if signal is None or signal.state is not State.ACTIVE or not await _is_heard(office, signal):
         return
-    decided, compare = await uow.pairs.decided(signal), await judge(office)
-    for known in await candidates(office, signal.child):
+    decided = await uow.pairs.decided(signal)
+    for known in (await judged(office, signal, await candidates(office, signal.child)))[Pairing.REVIEW]:
         if known.id in decided or known.owner == signal.owner or known.state not in _COMPARED:
             continue
-        if compare(signal.child, known.child).verdict is Verdict.REVIEW and await _is_heard(office, known):
+        if await _is_heard(office, known):
             await open_review(office, signal, known)
     undecided = await bring_together(office, signal)
     pairings = await uow.pairs.among({number for pair in undecided for number in pair})

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.weights import Frequencies
 from storage.engine import BUSY_TIMEOUT_MS, WRITES, DatabaseFault, create_engine
 from storage.journal import Journal, JournalFault, Word
 from storage.keys import Keys, KeysFault
@@ -89,7 +90,8 @@ class Storage:
 
     `wake` is called after every commit with the rooms it concerns (our own ids), so that what waits in the outbox
     goes out at once; `settle` with those whose members are not as they should be. `on_trouble` hears of every unit of
-    work that failed because the database is not well.
+    work that failed because the database is not well. `often`: how common names are among the signals; in memory only,
+    for what is stored of it would tell names.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Storage:
         self._writer = asyncio.Lock()
         self.wake: Wake = lambda _rooms: None
         self.settle: Wake = lambda _rooms: None
+        self.often: Frequencies | None = None
         self.on_trouble: Callable[[Exception], None] = lambda _fault: None
 
     @classmethod
@@ -128,7 +131,7 @@ class Storage:
         """
         async with self._writer:
             async with self._transaction(writes=False) as connection:
-                unit = UnitOfWork(connection, self._vault, self._clock())
+                unit = UnitOfWork(connection, self._vault, self._clock(), self.often)
                 if not keys.agree(self._vault.keys) or await unit.rotation.lacks(keys):
                     msg = "the keys file has changed, and lacks a key that is in use: put back its newest backup"
                     raise KeysFault(msg)
@@ -147,7 +150,7 @@ class Storage:
         called) even if this task is cancelled meanwhile: a commit cut short would leave open whether it happened.
         """
         async with self._writer, self._transaction(writes=True) as connection:
-            unit = UnitOfWork(connection, self._vault, self._clock())
+            unit = UnitOfWork(connection, self._vault, self._clock(), self.often)
             yield unit
             unit.check()
             await finish(self._commit(connection, unit))
@@ -201,7 +204,7 @@ class Storage:
     async def reading(self) -> AsyncIterator[UnitOfWork]:
         """A unit of work that only reads, beside the writer; what it should write is rolled back."""
         async with self._transaction(writes=False) as connection:
-            yield UnitOfWork(connection, self._vault, self._clock())
+            yield UnitOfWork(connection, self._vault, self._clock(), self.often)
 
     @asynccontextmanager
     async def _transaction(self, *, writes: bool) -> AsyncIterator[AsyncConnection]:

@@ -88,8 +88,11 @@ _FOUND_BY = (
     )
     .order_by(signal.c.id)
 )
-# Both ends of an index, whatever it holds: counting a million rows would take longer than matching.
-_SPAN = select(select(func.max(signal.c.id)).scalar_subquery() - select(func.min(signal.c.id)).scalar_subquery() + 1)
+# Each end by an index, whatever it holds: counting a million rows would take longer than matching.
+_ENDS = select(
+    select(func.min(signal.c.id)).scalar_subquery().label("oldest"),
+    select(func.max(signal.c.id)).scalar_subquery().label("newest"),
+)
 
 
 class Signals(Repository):
@@ -159,9 +162,14 @@ class Signals(Repository):
         rows = await self._s.all(_FOUND_BY, {"tags": self._s.vault.tags_to_find(tags)})
         return [self.opened(row) for row in rows]
 
+    async def numbers(self) -> range:
+        """Within which the numbers of all signals are; some in between were erased."""
+        row = await self._s.one(_ENDS)
+        return range(row.oldest, row.newest + 1) if row is not None and row.newest is not None else range(0)
+
     async def size(self) -> int:
         """About how many signals there are, never too few: those erased between the oldest and the newest count too."""
-        return int(await self._s.value(_SPAN) or 0)
+        return len(await self.numbers())
 
     async def some(self, numbers: Iterable[int]) -> Sequence[Signal]:
         """The signals with these numbers, oldest first."""

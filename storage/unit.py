@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.weights import Frequencies
 from storage.audit import AuditLog
 from storage.inbox import Inbox
 from storage.introductions import Introductions
@@ -30,10 +31,14 @@ class Unaudited(Exception):
 class UnitOfWork:
     """Read and change state through the repositories; `Storage.unit` commits it.
 
-    `now` is the one moment of the whole unit (aware, UTC); `today` is its day in Amsterdam.
+    `now` is the one moment of the whole unit (aware, UTC); `today` is its day in Amsterdam. `often`: how common names
+    are among the signals, if that was counted.
     """
 
-    def __init__(self, connection: AsyncConnection, vault: Vault, now: datetime) -> None:
+    def __init__(
+        self, connection: AsyncConnection, vault: Vault, now: datetime, often: Frequencies | None = None
+    ) -> None:
+        self.often = often
         self._session = session = Session(connection, vault, now)
         self.audit = AuditLog(session)
         self.backups = Backups(session)

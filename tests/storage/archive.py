@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,14 @@ OTHER = "@other:localhost"
 
 def a_child(given: str = "Sanne", surname: str = "de Vries", day: int = 14) -> Child:
     return Child(given, surname, BirthDate(2015, 3, day), parse_address("9203 ZX 95a"))
+
+
+def a_stranger(at: int) -> Child:
+    """A child that shares no tag with one of another number."""
+    letters = chr(ord("a") + at // 26) + chr(ord("a") + at % 26)
+    born = date(2010, 1, 1) + timedelta(days=at)
+    address = parse_address(f"{1000 + at} AB {1 + at}")
+    return Child(f"Sanne{letters}", f"Vries{letters}", BirthDate(born.year, born.month, born.day), address)
 
 
 async def place(uow: UnitOfWork, ref: str, child: Child | None = None, owner: str = OWNER) -> Signal:

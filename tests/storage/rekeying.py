@@ -16,7 +16,7 @@ from storage.database import Storage
 from storage.keys import Keys
 from storage.rotation import BATCH
 from storage.schema import audit, signal
-from tests.storage.archive import OWNER, Archive, a_child, place
+from tests.storage.archive import OWNER, Archive, a_stranger, place
 from tests.storage.house import House
 
 DAY = date(2026, 3, 2)
@@ -25,7 +25,7 @@ MANY = BATCH + 5
 
 
 def children() -> list[Child]:
-    return [a_child(f"Sanne{'abcdefghijklmnopqrstuvwxyz'[at % 26]}", "de Vries", 1 + at) for at in range(MANY)]
+    return [a_stranger(at) for at in range(MANY)]
 
 
 def newer(keys: Keys, *, master: bool = True, tag_key: bool = True) -> Keys:

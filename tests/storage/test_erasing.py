@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Table, select
 
 from domain.introducing import Pairing
 from storage.schema import disclosure, notice, pair, participation, signal, tag
-from tests.storage.archive import OTHER, Archive, a_child, place
+from tests.storage.archive import OTHER, Archive, a_child, a_stranger, place
 
 PIECE = 12
 """Bytes: so long a piece of a ciphertext does not turn up by chance."""
@@ -49,7 +50,11 @@ async def test_after_scrubbing_no_byte_of_an_erased_signal_is_left(sqlite_archiv
         async with sqlite_archive.storage.unit() as uow:
             for ref in new:
                 number = int(ref[2:])
-                await place(uow, ref, a_child(given="Sanne" * (1 + number % 19), surname="Vries" * (1 + number % 13)))
+                child = a_stranger(number)
+                longer = replace(
+                    child, given=child.given * (1 + number % 13), surname=child.surname * (1 + number % 11)
+                )
+                await place(uow, ref, longer)
         doomed = [ref for ref in kept + new if int(ref[2:]) % 3]
         kept = [ref for ref in kept + new if not int(ref[2:]) % 3]
         gone += await secrets_of(sqlite_archive, doomed)

@@ -185,3 +185,13 @@ async def test_the_family_is_to_be_told_first(house: House) -> None:
     await house.place(FATIMA)
     await house.place(JOOST)
     assert "eerst aan het gezin" in house.cards[JOOST][-1]["body"]
+
+
+async def test_a_twin_who_goes_by_the_name_of_the_other_is_asked_about(house: House) -> None:
+    """Beside Olivia and her sister Pim Olivia nobody knows who is meant, not even where the name agrees exactly."""
+    await house.place(FATIMA, "signaal Olivia; de Vries; 14-03-2015; 9203 ZX 95a")
+    await house.place(FATIMA, "signaal Pim Olivia; de Vries; 14-03-2015; 9203 ZX 95a")
+    await house.place(JOOST, "signaal Olivia; de Vries; 14-03-2015; 9203 ZX 95a")
+    assert not introduced(house)
+    await house.look_closer()
+    assert house.kinds(ANNA).count("review.opened") == 2

@@ -4,6 +4,7 @@ from datetime import date
 
 from sqlalchemy import select, update
 
+from domain.address import Address
 from domain.birth import BirthDate
 from domain.child import Child
 from domain.life import State
@@ -20,9 +21,10 @@ async def test_tags_are_of_combined_fields_only(archive: Archive) -> None:
     """One field alone in common, and no row of the tags says so."""
     anna = a_child("Anna", "de Vries", 1)
     others = {
-        "surname": Child("Bert", "de Vries", BirthDate(2014, 5, 2), a_child().address),
-        "given name": Child("Anna", "Jansen", BirthDate(2014, 5, 3), a_child().address),
-        "birth date": Child("Chris", "Bakker", anna.born, a_child().address),
+        "surname": Child("Bert", "de Vries", BirthDate(2014, 5, 2), Address("home", "1011AB", 1)),
+        "given name": Child("Anna", "Jansen", BirthDate(2013, 5, 3), Address("home", "2011AB", 2)),
+        "birth date": Child("Chris", "Bakker", anna.born, Address("home", "3011AB", 3)),
+        "address": Child("Daan", "Mulder", BirthDate(2012, 5, 4), anna.address),
     }
     async with archive.storage.unit() as uow:
         first = await place(uow, "S-000001", anna)
@@ -37,7 +39,7 @@ async def test_the_same_child_is_found_whoever_typed_it(archive: Archive) -> Non
     async with archive.storage.unit() as uow:
         mine = await place(uow, "S-000001", a_child("Sanne", "de Vries"))
         theirs = await place(uow, "S-000002", a_child("SANNE", "Vries, de"), OTHER)
-        await place(uow, "S-000003", a_child("Lotte", "de Vries"), OTHER)
+        await place(uow, "S-000003", Child("Lotte", "de Vries", BirthDate(2012, 5, 4), Address("none")), OTHER)
     async with archive.storage.reading() as uow:
         assert [one.ref for one in await uow.signals.found_by(tags_of(a_child()))] == [mine.ref, theirs.ref]
         assert await uow.signals.found_by(()) == []

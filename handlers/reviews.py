@@ -34,8 +34,11 @@ async def look_closer(office: Office, number: int) -> None:
     if signal is None or signal.state is not State.ACTIVE or not await _is_heard(office, signal):
         return
     decided, compare = await uow.pairs.decided(signal), await judge(office)
-    for known in await candidates(office, signal.child):
+    found_now = await candidates(office, signal.child)
+    for known in found_now:
         if known.id in decided or known.owner == signal.owner or known.state not in _COMPARED:
+            continue
+        if any(_stands_for(each, known) for each in found_now):
             continue
         if compare(signal.child, known.child).verdict is Verdict.REVIEW and await _is_heard(office, known):
             await open_review(office, signal, known)
@@ -45,6 +48,12 @@ async def look_closer(office: Office, number: int) -> None:
         one, other = await _both(office, pair)
         if pair not in pairings and one is not None and other is not None:
             await open_review(office, one, other)
+
+
+def _stands_for(newer: Signal, known: Signal) -> bool:
+    """An ended signal that was renewed or placed anew: one question is enough, about the one that is not over."""
+    is_over = known.state is State.INACTIVE is not newer.state
+    return is_over and newer.owner == known.owner and newer.child == known.child
 
 
 async def open_review(office: Office, one: Signal, other: Signal) -> None:

@@ -21,8 +21,8 @@ from storage.vault import SignalKey
 class Signal:
     """One professional's involvement with one child.
 
-    `active_until` is the first day on which it is inactive; `ended_on` is set once it ended; `told` is the day on
-    which the last of the addressees was told, or None while somebody still has to be.
+    `active_until` is the first day on which it is inactive; `ended_on` is set once it ended; `reminded`: its owner was
+    asked whether to renew it.
     """
 
     id: int
@@ -33,6 +33,7 @@ class Signal:
     placed_on: date
     active_until: date
     ended_on: date | None
+    reminded: bool
     child: Child
     key: SignalKey
 
@@ -93,6 +94,7 @@ class Signals(Repository):
                 "active_until": active_until,
                 "ended_on": None,
                 "look_on": look_on,
+                "reminded": False,
                 "key_version": self._s.vault.master_version,
                 "wrapped_key": wrapped,
                 "sealed_child": key.seal(_pack(child)),
@@ -107,7 +109,7 @@ class Signals(Repository):
         )
         return Signal(
             id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,
-            active_until=active_until, ended_on=None, child=child, key=key,
+            active_until=active_until, ended_on=None, reminded=False, child=child, key=key,
         )  # fmt: skip
 
     async def get(self, number: int) -> Signal | None:
@@ -163,6 +165,11 @@ class Signals(Repository):
         )
         return replace(which, state=state, ended_on=ended_on)
 
+    async def remind(self, which: Signal, look_on: date) -> None:
+        """Its owner has been asked whether to renew it: never again."""
+        self._s.effects += 1
+        await self._s.run(update(signal).where(signal.c.id == which.id).values(reminded=True, look_on=look_on))
+
     async def look_again(self, which: Signal, on: date) -> None:
         """Nothing was due yet: look again on that day."""
         await self._s.run(update(signal).where(signal.c.id == which.id).values(look_on=on))
@@ -214,6 +221,7 @@ class Signals(Repository):
             placed_on=row.placed_on,
             active_until=row.active_until,
             ended_on=row.ended_on,
+            reminded=row.reminded,
             child=_unpack(key.open(row.sealed_child)),
             key=key,
         )

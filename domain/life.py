@@ -86,9 +86,9 @@ class Transition:
 
 _LEFT, _PAUSED, _RESUMED = "match.left", "match.paused", "match.resumed"
 # Placing, reading and withdrawing would be a search: so whoever learned of others and withdraws is reported.
-_MISTAKE = (_LEFT, "match.mistake", "mistake_after_disclosure")
+_MISTAKE = ("match.mistake", "mistake_after_disclosure")
 # Of a death the others hear from people, not from Wenk: the coordinators say who tells them.
-_DECEASED = (_LEFT, None, "deceased_after_disclosure")
+_DECEASED = (None, "deceased_after_disclosure")
 
 # Columns, to be read from above to below; docs/life.md is made of it.
 # fmt: off
@@ -97,24 +97,24 @@ TABLE = (
     Transition(State.ACTIVE,   Event.DONE,          State.INACTIVE, "signal.withdrawn", _LEFT),
     # The new signal takes its place: the others notice nothing.
     Transition(State.ACTIVE,   Event.RENEWED,       State.INACTIVE, "signal.renewed"),
-    Transition(State.ACTIVE,   Event.MISTAKE,       State.ERASED,   "signal.withdrawn", *_MISTAKE),
-    Transition(State.ACTIVE,   Event.DECEASED,      State.ERASED,   "signal.withdrawn", *_DECEASED),
+    Transition(State.ACTIVE,   Event.MISTAKE,       State.ERASED,   "signal.withdrawn", _LEFT, *_MISTAKE),
+    Transition(State.ACTIVE,   Event.DECEASED,      State.ERASED,   "signal.withdrawn", _LEFT, *_DECEASED),
     Transition(State.ACTIVE,   Event.ADULT,         State.ERASED,   "signal.erased",    _LEFT),
     Transition(State.ACTIVE,   Event.ARCHIVED_OUT,  State.ERASED,   "signal.erased",    _LEFT),
     Transition(State.ACTIVE,   Event.FROZEN,        State.FROZEN,   "signal.frozen",    _PAUSED),
 
-    # It takes part in no introduction any more, so in those nobody is left to be told.
-    Transition(State.INACTIVE, Event.MISTAKE,       State.ERASED,   "signal.withdrawn", *_MISTAKE),
-    Transition(State.INACTIVE, Event.DECEASED,      State.ERASED,   "signal.withdrawn", *_DECEASED),
-    Transition(State.INACTIVE, Event.ADULT,         State.ERASED,   "signal.erased",    _LEFT),
-    Transition(State.INACTIVE, Event.ARCHIVED_OUT,  State.ERASED,   "signal.erased",    _LEFT),
+    # It takes part in no introduction any more.
+    Transition(State.INACTIVE, Event.MISTAKE,       State.ERASED,   "signal.withdrawn", None, *_MISTAKE),
+    Transition(State.INACTIVE, Event.DECEASED,      State.ERASED,   "signal.withdrawn", None, *_DECEASED),
+    Transition(State.INACTIVE, Event.ADULT,         State.ERASED,   "signal.erased"),
+    Transition(State.INACTIVE, Event.ARCHIVED_OUT,  State.ERASED,   "signal.erased"),
     Transition(State.INACTIVE, Event.FROZEN,        State.FROZEN,   "signal.frozen"),
 
     # Its dates run on, but nothing is sent before the objection is decided on.
     Transition(State.FROZEN,   Event.RESUMED,       State.ACTIVE,   "signal.resumed",   _RESUMED),
     Transition(State.FROZEN,   Event.RESUMED_ENDED, State.INACTIVE, "signal.expired",   _LEFT),
-    Transition(State.FROZEN,   Event.MISTAKE,       State.ERASED,   "signal.withdrawn", *_MISTAKE),
-    Transition(State.FROZEN,   Event.DECEASED,      State.ERASED,   "signal.withdrawn", *_DECEASED),
+    Transition(State.FROZEN,   Event.MISTAKE,       State.ERASED,   "signal.withdrawn", _LEFT, *_MISTAKE),
+    Transition(State.FROZEN,   Event.DECEASED,      State.ERASED,   "signal.withdrawn", _LEFT, *_DECEASED),
     Transition(State.FROZEN,   Event.UPHELD,        State.ERASED,   "signal.erased",    _LEFT),
     Transition(State.FROZEN,   Event.ADULT,         State.ERASED,   None,               _LEFT),
     Transition(State.FROZEN,   Event.ARCHIVED_OUT,  State.ERASED,   None,               _LEFT),

@@ -129,7 +129,7 @@ async def _report(office: Office, signal: Signal, follows: Transition, alarm: st
     if follows.shown is None:
         return
     for user_id, other in shown.items():
-        if await _hears(office, user_id):
+        if other.state is not State.FROZEN and await _hears(office, user_id):
             told = line(follows.shown, name=name, signal=other.ref)
             await office.tell(user_id, card(follows.shown, told, signal=other.ref, user_id=signal.owner))
 

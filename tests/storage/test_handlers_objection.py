@@ -234,3 +234,21 @@ async def test_what_closes_meanwhile_is_not_said_at_a_silent_desk(house: House) 
     await house.answer(JOOST, f"intrekken {of_joost} fout")
     assert "match.closed" in house.kinds("M1")
     assert "match.closed" not in house.kinds(FATIMA)[heard:]
+
+
+async def test_a_mistake_of_somebody_else_is_not_told_to_who_is_silent(house: House) -> None:
+    ref = await matched(house)
+    of_joost = house.last(JOOST, "match.notice")["signal"]
+    await decided(house, freeze, ref)
+    await house.answer(JOOST, f"intrekken {of_joost} fout")
+    assert house.last(ANNA, "alarm")["code"] == "mistake_after_disclosure"
+    assert "match.mistake" not in house.kinds(FATIMA)
+
+
+async def test_placing_beside_who_is_silent_and_withdrawing_would_be_a_search_too(house: House) -> None:
+    ref = await matched(house)
+    await decided(house, freeze, ref)
+    placed = await house.place(LIN, BABY)
+    await house.answer(JOOST, f"intrekken {house.last(JOOST, 'match.notice')['signal']} overleden")
+    await house.answer(LIN, f"intrekken {placed} fout")
+    assert house.last(ANNA, "alarm")["user_id"] == LIN

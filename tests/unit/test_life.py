@@ -53,8 +53,10 @@ def test_what_is_erased_stays_erased() -> None:
     assert not [row for row in TABLE if row.state is State.ERASED]
 
 
-def test_what_is_erased_is_in_no_introduction() -> None:
-    assert all(row.leaves for row in TABLE if row.to is State.ERASED)
+def test_what_is_over_is_in_no_introduction() -> None:
+    for row in TABLE:
+        if row.to is not row.state and row.to in {State.ERASED, State.INACTIVE} and row.event is not Event.RENEWED:
+            assert row.leaves == (row.state is not State.INACTIVE)
 
 
 def test_only_a_mistake_and_a_death_are_reported_and_only_a_mistake_to_the_others() -> None:

@@ -32,8 +32,9 @@ types: $(VENV)/ready ## mypy, strict
 imports: $(VENV)/ready ## imports point one way: bot, handlers, storage, domain
 	@$(BIN)/lint-imports --no-logo
 
-docs: $(VENV)/ready ## write the guides from the descriptions of the commands
+docs: $(VENV)/ready ## write the guides and docs/life.md from the descriptions that the code follows
 	@$(BIN)/python -m bot.guides
+	@$(BIN)/python -m handlers.life_page > docs/life.md
 
 format: $(VENV)/ready ## format, and fix what can be fixed
 	@$(BIN)/ruff format --quiet .

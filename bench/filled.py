@@ -212,7 +212,7 @@ def _sealed(number: int, row: Row, vault: Vault, by: random.Random) -> tuple[dic
         "placed_on": placed_on,
         "active_until": ahead.active_until,
         "ended_on": None,
-        "look_on": next_look(State.ACTIVE, ahead, NOW.date()),
+        "look_on": next_look(State.ACTIVE, ahead, NOW.date(), reminded=False),
         "key_version": vault.master_version,
         "wrapped_key": wrapped,
         "sealed_child": key.seal(pack(child)),

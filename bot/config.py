@@ -16,7 +16,9 @@ T = TypeVar("T")
 _HTTP: Final = ("http://", "https://")
 _SQLITE: Final = "sqlite+aiosqlite:///"
 _DATABASES: Final = (_SQLITE, "postgresql+psycopg://")
-_COUNTS: Final = ("active_years", "erase_years", "contact_days", "close_days", "daily_cap", "card_minutes")
+_COUNTS: Final = (
+    "active_years", "erase_years", "remind_days", "contact_days", "close_days", "daily_cap", "card_minutes",
+)  # fmt: skip
 _LAW: Final = {"active_years": 2, "erase_years": 5}
 """The most that a region may choose: the leaflet's own terms."""
 _LINES: Final = 5
@@ -147,6 +149,11 @@ def _check(config: Config) -> None:
         _demand(f"[region] {name} must be 1 or more", getattr(region, name) >= 1)
     for name, most in _LAW.items():
         _demand(f"[region] {name}: the law allows at most {most}", getattr(region, name) <= most)
+    # In the first month there is nothing to ask yet; a reminder at placing would be one of nothing.
+    most = 365 * region.active_years - 30
+    _demand(
+        f"[region] remind_days: at most {most}, with active_years = {region.active_years}", region.remind_days <= most
+    )
     _demand(
         "[region] coordinators must be one or more Matrix ids, such as @anna:example.nl",
         bool(region.coordinators) and all(map(_is_user_id, region.coordinators)),

@@ -30,6 +30,7 @@ class Region:
     active_years: int = 2
     erase_years: int = 5
     erase_from: Literal["placed", "inactive"] = "placed"
+    remind_days: int = 30
     contact_days: int = 10
     close_days: int = 30
     daily_cap: int = 50
@@ -43,4 +44,7 @@ class Region:
 
     @property
     def terms(self) -> Terms:
-        return Terms(active_years=self.active_years, erase_years=self.erase_years, erase_from=self.erase_from)
+        return Terms(
+            active_years=self.active_years, erase_years=self.erase_years, erase_from=self.erase_from,
+            remind_days=self.remind_days,
+        )  # fmt: skip

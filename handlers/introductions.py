@@ -1,9 +1,10 @@
 """Introductions: two professionals find each other, a third joins, people leave, and the room is emptied."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import TypeVar
 
+from domain.life import State
 from handlers.cards import Card, card
 from handlers.office import Office
 from handlers.words import Line, line
@@ -34,6 +35,11 @@ def contact_line(person: Person) -> Line:
     return line("contact", **contact_of(person))
 
 
+def silent_line(person: Person) -> Line:
+    """Of whoever is silent for an objection: that they are, not why, and no way to reach them."""
+    return line("match.silent", name=person.full_name)
+
+
 async def meet(office: Office, number: int | None, newcomers: Sequence[Signal]) -> None:
     """The owners of these signals join an introduction, or begin one (None)."""
     uow = office.uow
@@ -53,37 +59,71 @@ async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -
         if await uow.rooms.want(room.id, signal.owner) == "join":
             # Still there: left a moment ago, and is back before the door closed.
             returned.append(signal.owner)
-    joined = await _introduction(office, number)
     fresh = {signal.owner for signal in newcomers}
-    taking_part = [(await _person(office, who.user_id), await _signal(office, who.signal_id)) for who in joined.active]
-    for reader, own in taking_part:
-        others = [(person, theirs) for person, theirs in taking_part if person != reader]
-        # Everybody learns of the newcomers; a newcomer learns of all.
-        news = [(person, theirs) for person, theirs in others if {reader.user_id, person.user_id} & fresh]
-        for _person_told_of, theirs in news:
-            await uow.pairs.disclose(theirs, reader.user_id, "match")
-        shown = _notice(
-            joined,
-            own,
-            [person for person, _ in others],
-            [person for person, _ in news],
-            family_told=await uow.signals.told(own) is not None,
-        )
-        await office.tell(reader.user_id, shown)
+    # Everybody learns of the newcomers; a newcomer learns of all.
+    joined = await _introduction(office, number)
+    who_is_there = {who.user_id for who in joined.active}
+    await _announce(office, joined, {frozenset({one, other}) for one in fresh for other in who_is_there})
     for user_id in returned:
         await arrived(office, number, user_id)
     what = "introduction.joined" if len(newcomers) == 1 else "introduction.opened"
     await uow.audit.write("wenk", what, newcomers[0].key)
 
 
+async def heard_again(office: Office, signal: Signal) -> None:
+    """A signal takes part again that was silent: who came meanwhile and its owner learn of each other now."""
+    uow = office.uow
+    for joined in await uow.introductions.open_ones_of_signals([signal.id]):
+        owners = {who.user_id: await _signal(office, who.signal_id) for who in joined.active}
+        known = {who for who, theirs in owners.items() if signal.owner in await uow.pairs.disclosed_to(theirs, "match")}
+        pairs = {frozenset({signal.owner, who}) for who in owners if who not in known}
+        await _announce(office, joined, pairs)
+
+
+async def _announce(office: Office, joined: Introduction, news_to_each_other: Collection[frozenset[str]]) -> None:
+    """Tell those who take part of each other, where two of them are news to each other.
+
+    Who is silent for an objection is told nothing, and of them only that they are.
+    """
+    uow = office.uow
+    everybody = [(await _person(office, who.user_id), await _signal(office, who.signal_id)) for who in joined.active]
+    heard = [(person, signal) for person, signal in everybody if signal.state is not State.FROZEN]
+    silent = [(person, signal) for person, signal in everybody if signal.state is State.FROZEN]
+    for reader, own in heard:
+        others = [person for person, _ in heard if person != reader]
+        news = [
+            (each, theirs)
+            for each, theirs in heard
+            if each != reader and {reader.user_id, each.user_id} in news_to_each_other
+        ]
+        if not news:
+            continue
+        for _, theirs in news:
+            await uow.pairs.disclose(theirs, reader.user_id, "match")
+        hushed = [(each, theirs) for each, theirs in silent if {reader.user_id, each.user_id} in news_to_each_other]
+        for _, theirs in hushed:
+            await uow.pairs.disclose(theirs, reader.user_id, "silent")
+        shown = _notice(
+            joined,
+            own,
+            others,
+            [person for person, _ in news],
+            [person for person, _ in hushed],
+            family_told=await uow.signals.told(own) is not None,
+        )
+        await office.tell(reader.user_id, shown)
+
+
 def _notice(
-    joined: Introduction, own: Signal, others: Sequence[Person], news: Sequence[Person], *, family_told: bool
-) -> Card:
+    joined: Introduction, own: Signal, others: Sequence[Person], news: Sequence[Person], silent: Sequence[Person],
+    *, family_told: bool,
+) -> Card:  # fmt: skip
     is_new_here = len(others) == len(news)
     return card(
         "match.notice",
         line("match.notice" if is_new_here else "match.notice.newcomer", signal=own.ref),
         *(contact_line(person) for person in news),
+        *(silent_line(person) for person in silent),
         *(() if family_told else (line("match.tell_family_first"),)),
         line("match.call", call_by=joined.call_by),
         line("match.room" if is_new_here else "match.room.same", ref=joined.ref),
@@ -118,11 +158,12 @@ async def arrived(office: Office, number: int, user_id: str) -> None:
         )
     here = {who.user_id for who in joined.active if who.arrived} | {user_id}
     delay_ms = 0 if len(here) == len(joined.active) else GATHER_MS
-    people = [await _person(office, who.user_id) for who in joined.active]
+    people, silent = await _by_voice(office, joined)
     shown = card(
         "match.introduction",
         line("match.introduction"),
         *(contact_line(person) for person in people),
+        *(silent_line(person) for person in silent),
         line("match.introduction.call", call_by=joined.call_by),
         line("match.introduction.rules", days=office.region.close_days),
         ref=joined.ref,
@@ -132,6 +173,26 @@ async def arrived(office: Office, number: int, user_id: str) -> None:
         # A card of its own, not another text in that one, which may be on its way already.
         await uow.outbox.withdraw(pending)
     await office.post(room.id, shown, language, delay_ms=delay_ms)
+
+
+async def _by_voice(office: Office, joined: Introduction) -> tuple[list[Person], list[Person]]:
+    """Who takes part in an introduction: those who are heard, and those who are silent for an objection."""
+    heard: list[Person] = []
+    silent: list[Person] = []
+    for who in joined.active:
+        is_silent = (await _signal(office, who.signal_id)).state is State.FROZEN
+        (silent if is_silent else heard).append(await _person(office, who.user_id))
+    return heard, silent
+
+
+async def say_in_rooms(office: Office, signal: Signal, kind: str) -> None:
+    """Say of whoever takes part with a signal, in the rooms where they do, what this kind of card says."""
+    uow = office.uow
+    person = await _person(office, signal.owner)
+    for joined in await uow.introductions.open_ones_of_signals([signal.id]):
+        room = await uow.rooms.of_introduction(joined.id)
+        shown = card(kind, line(kind, name=person.full_name), ref=joined.ref, user_id=signal.owner)
+        await office.post(room.id, shown, office.region.language)
 
 
 async def leave(office: Office, signal: Signal, *, at_once: bool) -> None:
@@ -175,7 +236,8 @@ async def close(office: Office, joined: Introduction, *, by: str | None = None) 
     """
     uow = office.uow
     room = await uow.rooms.of_introduction(joined.id)
-    present = [who.user_id for who in joined.active if who.user_id in room.wanted]
+    heard, _silent = await _by_voice(office, joined)
+    present = [person.user_id for person in heard if person.user_id in room.wanted]
     await uow.introductions.close(joined.id)
     await uow.outbox.cancel(room.id)
     await uow.rooms.close(room.id)
@@ -192,12 +254,23 @@ async def show_own(office: Office, user_id: str) -> Card:
     shown: list[dict[str, object]] = []
     for joined in await office.uow.introductions.open_ones_of(user_id):
         own = await _signal(office, next(who.signal_id for who in joined.active if who.user_id == user_id))
-        others = [await _person(office, who.user_id) for who in joined.active if who.user_id != user_id]
+        heard, silent = await _by_voice(office, joined)
+        others = [person for person in heard if person.user_id != user_id]
+        if own.state is State.FROZEN:
+            # Nor do they learn of who came meanwhile, before the objection is decided on.
+            others = await _known_before(office, joined, user_id, others)
         lines.append(line("match.list.one", ref=joined.ref, signal=own.ref, call_by=joined.call_by))
         lines.extend(contact_line(person) for person in others)
+        lines.extend(silent_line(person) for person in silent if person.user_id != user_id)
         participants = [contact_of(person) for person in others]
         shown.append({"ref": joined.ref, "signal": own.ref, "participants": participants})
     return card("match.list", line("match.list" if lines else "match.list.none"), *lines, matches=shown)
+
+
+async def _known_before(office: Office, joined: Introduction, reader: str, people: Sequence[Person]) -> list[Person]:
+    signals = {who.user_id: await _signal(office, who.signal_id) for who in joined.active}
+    told_of = {who for who, theirs in signals.items() if reader in await office.uow.pairs.disclosed_to(theirs, "match")}
+    return [person for person in people if person.user_id in told_of]
 
 
 async def tell_of_earlier(office: Office, new: Signal, earlier: Sequence[Signal]) -> None:

@@ -2,17 +2,26 @@
 
 from collections.abc import Sequence
 
-from domain.life import Event, State, due, next_look, next_state, plan
+from domain.life import Event, Plan, State, Transition, due, next_look, next_state, outlived, plan, to_remind
 from handlers.cards import card
-from handlers.introductions import leave
+from handlers.introductions import leave, say_in_rooms
 from handlers.office import Office
 from handlers.words import line
+from storage.pairs import SHOWN
 from storage.signals import Signal
 
 WENK = "wenk"
 """Who does what time does."""
 FAMILY = "family"
 """Where a desk remembers, for an hour, the surname and address of the child signalled last."""
+
+_OF_ITS_OWN = {Event.UPHELD: "signal.erased.upheld", Event.RESUMED_ENDED: "signal.expired.resumed"}
+"""Where a card of that kind says something else after this event."""
+
+
+def text_of(follows: Transition) -> str | None:
+    """The name of the text of the owner's card."""
+    return _OF_ITS_OWN.get(follows.event, follows.owner)
 
 
 async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK) -> Signal | None:
@@ -22,13 +31,16 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     """
     uow = office.uow
     follows = next_state(signal.state, event)
-    if event in {Event.MISTAKE, Event.DECEASED}:
-        await _report(office, signal, event)
+    if follows.alarm is not None:
+        await _report(office, signal, follows, follows.alarm)
     if follows.leaves:
         await leave(office, signal, at_once=follows.empties)
+    elif follows.room is not None:
+        await say_in_rooms(office, signal, follows.room)
     await uow.audit.write(by, f"signal.{event}", signal.key)
-    if follows.tell is not None and by != signal.owner and await _hears(office, signal.owner):
-        await office.tell(signal.owner, card(follows.tell, line(follows.tell, ref=signal.ref), ref=signal.ref))
+    text = text_of(follows)
+    if follows.owner and text and by != signal.owner and await _hears(office, signal.owner):
+        await office.tell(signal.owner, card(follows.owner, line(text, ref=signal.ref), ref=signal.ref))
     if follows.to is State.ERASED:
         if await uow.reviews.of_signal(signal):
             # Who decided whether it is one child has seen whose it is.
@@ -43,8 +55,14 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     if follows.to is State.INACTIVE and ended_on is None:
         # A sweep that ran late does not lengthen anything.
         ended_on = min(uow.today, signal.active_until)
-    terms = plan(signal.placed_on, signal.child.born, office.region.terms, ended_on)
-    return await uow.signals.set_state(signal, follows.to, ended_on, next_look(follows.to, terms, uow.today))
+    ahead = plan(signal.placed_on, signal.child.born, office.region.terms, ended_on)
+    look_on = next_look(follows.to, ahead, uow.today, reminded=signal.reminded)
+    return await uow.signals.set_state(signal, follows.to, ended_on, look_on)
+
+
+def ahead_of(office: Office, signal: Signal) -> Plan:
+    """The days that lie ahead of a signal, by the region's terms."""
+    return plan(signal.placed_on, signal.child.born, office.region.terms, signal.ended_on)
 
 
 async def catch_up(office: Office, signal: Signal) -> Signal | None:
@@ -53,8 +71,7 @@ async def catch_up(office: Office, signal: Signal) -> Signal | None:
     A sweep comes by every minute, and may be late: nobody is to be refused or introduced, nor to miss an introduction,
     over a signal that should have ended by now.
     """
-    ahead = plan(signal.placed_on, signal.child.born, office.region.terms, signal.ended_on)
-    event = due(signal.state, ahead, office.uow.today)
+    event = due(signal.state, ahead_of(office, signal), office.uow.today)
     return signal if event is None else await happen(office, signal, event)
 
 
@@ -64,33 +81,57 @@ async def all_caught_up(office: Office, signals: Sequence[Signal]) -> list[Signa
     return [signal for signal in caught_up if signal is not None]
 
 
-async def _report(office: Office, signal: Signal, event: Event) -> None:
+async def look_at(office: Office, signal: Signal) -> Signal | None:
+    """What a sweep does with a signal: what is due, or else its reminder, or else say when to look again."""
+    uow = office.uow
+    left = await catch_up(office, signal)
+    if left is signal and not await remind(office, signal):
+        ahead = ahead_of(office, signal)
+        await uow.signals.look_again(signal, next_look(signal.state, ahead, uow.today, reminded=signal.reminded))
+    return left
+
+
+async def remind(office: Office, signal: Signal) -> bool:
+    """Ask, once for each signal, whether to renew it or let it go, if it is time and its owner hears; whether it was.
+
+    Who is suspended is asked when restored, who is silent for an objection when that is rejected, if it has not ended.
+    """
+    uow = office.uow
+    ahead = ahead_of(office, signal)
+    if signal.reminded or not to_remind(signal.state, ahead, uow.today) or not await _hears(office, signal.owner):
+        return False
+    await uow.signals.remind(signal, next_look(signal.state, ahead, uow.today, reminded=True))
+    await uow.audit.write(WENK, "signal.reminded", signal.key)
+    if not outlived(ahead):
+        until = signal.active_until
+        text = line("signal.expiring", ref=signal.ref, active_until=until)
+        await office.tell(signal.owner, card("signal.expiring", text, ref=signal.ref, active_until=until.isoformat()))
+    return True
+
+
+async def _report(office: Office, signal: Signal, follows: Transition, alarm: str) -> None:
     """Placing, reading and withdrawing would be a search: so who learned something and withdraws is reported.
 
-    To the coordinators, and to each of those whose contact details were shown.
+    To the coordinators, and where the table says so to each of those of whom something was shown.
     """
     uow = office.uow
     shown: dict[str, Signal] = {}
     paired = [await uow.signals.get(number) for number in sorted(await uow.pairs.decided(signal))]
     for other in await all_caught_up(office, [each for each in paired if each is not None]):
-        if signal.owner in await uow.pairs.disclosed_to(other, "match", "earlier"):
+        if signal.owner in await uow.pairs.disclosed_to(other, *SHOWN, "silent"):
             shown[other.owner] = other
     if not shown:
         return
     owner = await uow.people.get(signal.owner)
     name = owner.full_name if owner else signal.owner
-    is_mistake = event is Event.MISTAKE
-    text = line(
-        "alarm.mistake_after_disclosure" if is_mistake else "alarm.deceased_after_disclosure", name=name, ref=signal.ref
-    )
-    await office.alarm(f"{event}_after_disclosure", text, user_id=signal.owner)
-    if not is_mistake:
-        # Of a death others hear from people, not from Wenk.
+    text = f"alarm.{alarm}"
+    await office.alarm(alarm, line(text, name=name, ref=signal.ref), user_id=signal.owner)
+    if follows.shown is None:
         return
     for user_id, other in shown.items():
-        if await _hears(office, user_id):
-            told = line("match.mistake", name=name, signal=other.ref)
-            await office.tell(user_id, card("match.mistake", told, signal=other.ref, user_id=signal.owner))
+        if other.state is not State.FROZEN and await _hears(office, user_id):
+            told = line(follows.shown, name=name, signal=other.ref)
+            await office.tell(user_id, card(follows.shown, told, signal=other.ref, user_id=signal.owner))
 
 
 async def _hears(office: Office, user_id: str) -> bool:

@@ -1,6 +1,7 @@
 """Finding the other signals on the same child, and bringing those together whose signals they are."""
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import date
 
 from domain.candidates import tags
 from domain.child import Child
@@ -14,6 +15,7 @@ from handlers.life import all_caught_up
 from handlers.office import Office
 from handlers.weights import learned
 from storage.introductions import Introduction
+from storage.pairs import SHOWN
 from storage.people import Person
 from storage.signals import Signal
 
@@ -106,7 +108,7 @@ async def bring_together(office: Office, signal: Signal) -> Collection[tuple[int
     )
     others = [each for each in known if await _may_meet(office, owner, each)]
     undecided = await _introduce(office, signal, [each for each in others if each.state is State.ACTIVE])
-    await _show_earlier(office, signal, [each for each in others if each.state is State.INACTIVE])
+    await _show_earlier(office, signal, others)
     return undecided
 
 
@@ -145,10 +147,24 @@ def _are_together(group: Introduction, one: Signal, other: Signal) -> bool:
     return {one.owner, other.owner} <= people and not _signals(group).isdisjoint({one.id, other.id})
 
 
-async def _show_earlier(office: Office, new: Signal, earlier: Sequence[Signal]) -> None:
+async def _show_earlier(office: Office, new: Signal, others: Sequence[Signal]) -> None:
+    """Who was involved before, and is no more; of each their last signal, for what they renewed is no news beside that.
+
+    Once to each person: who was shown somebody's details, or was introduced to them, is no new party.
+    """
+    last: dict[str, Signal] = {}
+    for known in others:
+        if known.state is State.INACTIVE and (known.owner not in last or _end(last[known.owner]) <= _end(known)):
+            last[known.owner] = known
+    involved = {known.owner for known in others if known.state is not State.INACTIVE}
     pairs = office.uow.pairs
-    fresh = [known for known in earlier if new.owner not in await pairs.disclosed_to(known, "earlier")]
+    earlier = [known for owner, known in last.items() if owner not in involved]
+    fresh = [known for known in earlier if new.owner not in await pairs.disclosed_to(known, *SHOWN)]
     await tell_of_earlier(office, new, fresh)
+
+
+def _end(signal: Signal) -> date:
+    return signal.ended_on or signal.active_until
 
 
 async def _may_meet(office: Office, owner: Person, other: Signal) -> bool:

@@ -13,7 +13,7 @@ from handlers.command import BadValue, Command, Parameter, Who
 from handlers.desk import open_desk
 from handlers.dialogue import ask_again, propose
 from handlers.introductions import contact_line, step_out
-from handlers.life import all_caught_up
+from handlers.life import all_caught_up, remind
 from handlers.matching import candidates, match
 from handlers.office import Office, Talk
 from handlers.words import line
@@ -132,6 +132,7 @@ async def restore(talk: Talk, given: Mapping[str, Any]) -> None:
     for signal in signals:
         if signal.state is State.ACTIVE:
             await match(talk.office, signal, await candidates(talk.office, signal.child))
+            await remind(talk.office, signal)
 
 
 async def _own_caught_up(talk: Talk, person: Person) -> list[Signal]:

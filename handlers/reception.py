@@ -7,6 +7,7 @@ from handlers.dialogue import converse, react
 from handlers.leaflet import COMMANDS as LEAFLET
 from handlers.office import Message, Office, Proof, Talk
 from handlers.people import COMMANDS as PEOPLE
+from handlers.renewing import COMMANDS as RENEWING
 from handlers.reviews import COMMANDS as REVIEWS
 from handlers.signals import COMMANDS as SIGNALS
 from handlers.words import line
@@ -21,7 +22,7 @@ UNANSWERED = frozenset({"notice", "reaction"})
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
-    return Commands((*SIGNALS, *LEAFLET, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
+    return Commands((*SIGNALS, *RENEWING, *LEAFLET, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
 
 
 commands = all_commands()

@@ -33,8 +33,11 @@ async def look_closer(office: Office, number: int) -> None:
     if signal is None or signal.state is not State.ACTIVE or not await _is_heard(office, signal):
         return
     decided = await uow.pairs.decided(signal)
-    for known in (await judged(office, signal, await candidates(office, signal.child)))[Pairing.REVIEW]:
+    found_now = await candidates(office, signal.child)
+    for known in (await judged(office, signal, found_now))[Pairing.REVIEW]:
         if known.id in decided or known.owner == signal.owner or known.state not in _COMPARED:
+            continue
+        if any(_stands_for(each, known) for each in found_now):
             continue
         if await _is_heard(office, known):
             await open_review(office, signal, known)
@@ -44,6 +47,12 @@ async def look_closer(office: Office, number: int) -> None:
         one, other = await _both(office, pair)
         if pair not in pairings and one is not None and other is not None:
             await open_review(office, one, other)
+
+
+def _stands_for(newer: Signal, known: Signal) -> bool:
+    """An ended signal that was renewed or placed anew: one question is enough, about the one that is not over."""
+    is_over = known.state is State.INACTIVE is not newer.state
+    return is_over and newer.owner == known.owner and newer.child == known.child
 
 
 async def open_review(office: Office, one: Signal, other: Signal) -> None:

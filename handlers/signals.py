@@ -61,7 +61,7 @@ async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
             *((line("signal.proposed.partial"),) if not child.born.full else ()),
             *((line("signal.proposed.secret"),) if child.shielded else ()),
             line(f"basis.{talk.region.basis}"),
-            line("signal.proposed.tell", whom=_whom(tell)),
+            line("signal.proposed.tell", whom=whom(tell)),
             line("signal.proposed.confirm"),
             personal=True,
             tell=list(tell),
@@ -77,25 +77,14 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         await talk.answer(refusal)
         return
     uow = talk.uow
-    ends = plan(uow.today, child.born, talk.region.terms)
-    tell = must_tell(child.born, uow.today)
-    signal = await uow.signals.add(
-        ref=await talk.office.reference("S", uow.signals.exists),
-        owner=talk.person.user_id,
-        basis=talk.region.basis,
-        child=child,
-        active_until=ends.active_until,
-        look_on=next_look(State.ACTIVE, ends, uow.today),
-        tags=tags_of(child),
-        addressees=tell,
-    )
+    signal, tell = await store(talk, child)
     await uow.audit.write(talk.person.user_id, "signal.placed", signal.key)
     family = msgspec.msgpack.encode(Family(talk.values["surname"], talk.values["address"]))
     answer_id = await talk.answer(
         card(
             "signal.placed",
             line("signal.placed", ref=signal.ref, active_until=signal.active_until),
-            line("signal.placed.tell", whom=_whom(tell), ref=signal.ref),
+            line("signal.placed.tell", whom=whom(tell), ref=signal.ref),
             line("signal.placed.another", example=line("example.another")),
             ref=signal.ref,
             tell=list(tell),
@@ -104,6 +93,24 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     )
     await uow.questions.put(talk.person.user_id, FAMILY, answer_id, family)
     await match(talk.office, signal, found)
+
+
+async def store(talk: Talk, child: Child) -> tuple[Signal, tuple[str, ...]]:
+    """A signal placed today by whoever speaks, under a key of its own; and who of the family is to be told of it."""
+    uow = talk.uow
+    ends = plan(uow.today, child.born, talk.region.terms)
+    tell = must_tell(child.born, uow.today)
+    signal = await uow.signals.add(
+        ref=await talk.office.reference("S", uow.signals.exists),
+        owner=talk.person.user_id,
+        basis=talk.region.basis,
+        child=child,
+        active_until=ends.active_until,
+        look_on=next_look(State.ACTIVE, ends, uow.today, reminded=False),
+        tags=tags_of(child),
+        addressees=tell,
+    )
+    return signal, tell
 
 
 async def propose_another(talk: Talk, given: Mapping[str, Any]) -> None:
@@ -193,7 +200,8 @@ def _child(given: Mapping[str, Any]) -> Child:
     return Child(given["given"], given["surname"], given["born"], given["address"])
 
 
-def _whom(tell: tuple[str, ...]) -> Line:
+def whom(tell: tuple[str, ...]) -> Line:
+    """Who is to be told, to be read."""
     return line("tell." + "_".join(tell))
 
 

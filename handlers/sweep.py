@@ -7,18 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from domain.life import next_look, plan
 from domain.region import Region
 from handlers.cards import card
 from handlers.introductions import close
-from handlers.life import catch_up
+from handlers.life import look_at
 from handlers.office import Message, Office, Proof
 from handlers.reception import cannot_open, receive
 from handlers.reviews import look_closer, repeat
 from handlers.words import line
 from storage.database import Storage
 from storage.inbox import Received
-from storage.signals import Signal
 from storage.unit import UnitOfWork
 
 BATCH = 50
@@ -88,7 +86,7 @@ async def _one_by_one(storage: Storage, region: Region) -> int:
             async with storage.unit() as uow:
                 signal = await uow.signals.get(number)
                 if signal is not None:
-                    await _look_at(Office(uow, region), signal)
+                    await look_at(Office(uow, region), signal)
                     done += 1
     return done
 
@@ -104,17 +102,11 @@ async def count_due(storage: Storage) -> dict[str, int]:
 
 
 async def signals(office: Office, limit: int) -> int:
-    """Signals that end, are erased, or turn out to have nothing due yet."""
+    """Signals that end, are erased, are about to end, or turn out to have nothing due yet."""
     found = await office.uow.signals.to_look_at(office.uow.today, limit)
     for signal in found:
-        await _look_at(office, signal)
+        await look_at(office, signal)
     return len(found)
-
-
-async def _look_at(office: Office, signal: Signal) -> None:
-    if await catch_up(office, signal) is signal:
-        ahead = plan(signal.placed_on, signal.child.born, office.region.terms, signal.ended_on)
-        await office.uow.signals.look_again(signal, next_look(signal.state, ahead, office.uow.today))
 
 
 async def rematches(office: Office, limit: int) -> int:

@@ -9,6 +9,9 @@ from storage.schema import disclosure, pair
 from storage.session import Repository
 from storage.signals import Signal
 
+SHOWN = ("match", "earlier")
+"""How somebody was shown the contact details of a signal's owner."""
+
 
 class Pairs(Repository):
     """Pairs of signals on one child; a pair is stored once, whichever came first."""
@@ -35,7 +38,10 @@ class Pairs(Repository):
         return {(row.low, row.high): Pairing(row.verdict) for row in rows}
 
     async def disclose(self, which: Signal, told: str, how: str) -> None:
-        """Write in the access log of a signal that `told` was told of it: as `match`, `earlier` or `review`."""
+        """Write in the access log of a signal that `told` was told of it.
+
+        `how`: as `match`, `earlier`, `silent` (who takes part, by name only) or `review`.
+        """
         self._s.effects += 1
         await self._s.run(insert(disclosure).values(signal_id=which.id, told=told, how=how, told_at=self._s.now_ms))
 

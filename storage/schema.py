@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -97,6 +98,8 @@ signal = Table(
     Column("ended_on", Date),
     # Not what is due then, only when to look: see domain.life.next_look.
     Column("look_on", Date, nullable=False),
+    # Whether its professional was asked to renew it or let it go, which happens once.
+    Column("reminded", Boolean, nullable=False, server_default=false()),
     Column("key_version", Integer, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed_child", LargeBinary, nullable=False),
@@ -201,7 +204,7 @@ disclosure = Table(
     Column("id", Identity, primary_key=True),
     _signal("signal_id"),
     Column("told", ForeignKey("person.user_id"), nullable=False),
-    # match, earlier or review
+    # match, earlier, silent (took part while frozen: the name only) or review
     Column("how", Text, nullable=False),
     Column("told_at", BigInteger, nullable=False),
     Index(None, "signal_id", "told"),

@@ -22,8 +22,8 @@ from storage.vault import SignalKey
 class Signal:
     """One professional's involvement with one child.
 
-    `active_until` is the first day on which it is inactive; `ended_on` is set once it ended; `told` is the day on
-    which the last of the addressees was told, or None while somebody still has to be.
+    `active_until` is the first day on which it is inactive; `ended_on` is set once it ended; `reminded`: its owner was
+    asked whether to renew it.
     """
 
     id: int
@@ -34,6 +34,7 @@ class Signal:
     placed_on: date
     active_until: date
     ended_on: date | None
+    reminded: bool
     child: Child
     key: SignalKey
 
@@ -117,6 +118,7 @@ class Signals(Repository):
                 "active_until": active_until,
                 "ended_on": None,
                 "look_on": look_on,
+                "reminded": False,
                 "key_version": self._s.vault.master_version,
                 "wrapped_key": wrapped,
                 "sealed_child": key.seal(pack(child)),
@@ -129,7 +131,7 @@ class Signals(Repository):
         )
         return Signal(
             id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,
-            active_until=active_until, ended_on=None, child=child, key=key,
+            active_until=active_until, ended_on=None, reminded=False, child=child, key=key,
         )  # fmt: skip
 
     async def add_tags(self, texts: Mapping[int, Collection[str]]) -> None:
@@ -198,6 +200,11 @@ class Signals(Repository):
         await self._s.run(_SET_STATE, {"which": which.id, "to": state, "ended": ended_on, "look": look_on})
         return replace(which, state=state, ended_on=ended_on)
 
+    async def remind(self, which: Signal, look_on: date) -> None:
+        """Its owner has been asked whether to renew it: never again."""
+        self._s.effects += 1
+        await self._s.run(update(signal).where(signal.c.id == which.id).values(reminded=True, look_on=look_on))
+
     async def look_again(self, which: Signal, on: date) -> None:
         """Nothing was due yet: look again on that day."""
         await self._s.run(update(signal).where(signal.c.id == which.id).values(look_on=on))
@@ -250,6 +257,7 @@ class Signals(Repository):
             placed_on=row.placed_on,
             active_until=row.active_until,
             ended_on=row.ended_on,
+            reminded=row.reminded,
             child=_unpack(key.open(row.sealed_child)),
             key=key,
         )

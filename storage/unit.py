@@ -15,6 +15,7 @@ from storage.pairs import Pairs
 from storage.people import People
 from storage.questions import Questions
 from storage.rematches import Rematches
+from storage.renewals import Renewals
 from storage.reviews import Reviews
 from storage.rooms import Rooms
 from storage.rotation import Rotation
@@ -50,6 +51,7 @@ class UnitOfWork:
         self.people = People(session)
         self.questions = Questions(session)
         self.rematches = Rematches(session)
+        self.renewals = Renewals(session)
         self.reviews = Reviews(session)
         self.rooms = Rooms(session)
         self.rotation = Rotation(session)

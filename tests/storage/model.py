@@ -8,7 +8,7 @@ have been heard once a sweep was there.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 Heard = tuple[object, ...]
@@ -43,7 +43,7 @@ class Child:
 
 @dataclass
 class Signal:
-    """`ended`: the day on which it was withdrawn as done."""
+    """`ended`: the day on which it was withdrawn as done, or renewed."""
 
     ref: str
     owner: str
@@ -52,11 +52,21 @@ class Signal:
     ended: date | None = None
     expired: bool = False
     """Somebody looked after its term had passed."""
+    reminded: bool = False
+    """A sweep came by, or its owner was restored, in the last month of its term."""
 
     @property
     def until(self) -> date:
         term = years_on(self.placed, 2)
         return min(term, self.ended or term)
+
+    @property
+    def remind_on(self) -> date:
+        return years_on(self.placed, 2) - timedelta(days=30)
+
+    @property
+    def is_worth_renewing(self) -> bool:
+        return years_on(self.child.born, 23) > years_on(self.placed, 2)
 
     @property
     def gone_on(self) -> date:
@@ -70,14 +80,13 @@ class Signal:
 
 @dataclass
 class Model:
-    """`told`: who was told of a signal; `seen`: who was shown it as an earlier one, which happens once."""
+    """`told`: who was told of a signal, as a match or once as an earlier one."""
 
     coordinator: str
     now: datetime
     standing: dict[str, bool] = field(default_factory=dict)
     signals: dict[str, Signal] = field(default_factory=dict)
     told: dict[str, set[str]] = field(default_factory=dict)
-    seen: set[tuple[str, str]] = field(default_factory=set)
     circles: set[frozenset[str]] = field(default_factory=set)
     """All that were ever brought together."""
     must: Counter[Heard] = field(default_factory=Counter)
@@ -132,6 +141,24 @@ class Model:
             self._hears(owner, "match.mistake", signal.owner)
         self._forget(signal)
 
+    def asked_to_renew(self, owner: str, ref: str) -> str | None:
+        """None: too old or gone already, by whether somebody looked."""
+        signal = self.signals.get(ref)
+        if not self.standing[owner]:
+            return "not_allowed"
+        if signal is None or signal.owner != owner:
+            return "not_found"
+        if self.day >= years_on(signal.child.born, 23):
+            return None
+        return {"erased": "not_found", "inactive": "not_allowed", "active": "signal.proposed"}[signal.state(self.day)]
+
+    def renewed(self, ref: str, new: str) -> None:
+        """Nobody hears anything, and who was told of the old one was told of the new one."""
+        old = self.signals[ref]
+        old.ended = self.day
+        self.signals[new] = Signal(new, old.owner, old.child, self.day)
+        self.told[new] = set(self.told[ref])
+
     def suspended(self, who: str) -> None:
         self._look(self.of(who))
         self.standing[who] = False
@@ -144,12 +171,15 @@ class Model:
         for signal in self.of(who):
             if signal.state(self.day) == "active":
                 self._match(signal)
+        self._remind(self.of(who))
 
     # What time does.
 
     def passed(self, to: datetime) -> None:
         self.now = to
         for signal in self.signals.values():
+            if self._is_to_be_reminded(signal) and signal.is_worth_renewing:
+                self._may_hear(signal, "signal.expiring")
             if self.day >= signal.until and not signal.ended:
                 self._may_hear(signal, "signal.expired")
             if self.day >= signal.gone_on:
@@ -157,13 +187,15 @@ class Model:
 
     def swept(self) -> None:
         self._look(list(self.signals.values()))
+        self._remind(self.signals.values())
         if self.head_shown_on != self.day:
             self.head_shown_on = self.day
             self.must[self.coordinator, "audit.head"] += 1
 
     def milestones(self) -> list[date]:
         """The days on which something happens to a signal."""
-        return sorted({day for signal in self.signals.values() for day in (signal.until, signal.gone_on)})
+        days = ((signal.remind_on, signal.until, signal.gone_on) for signal in self.signals.values())
+        return sorted({day for of_one in days for day in of_one})
 
     # What must be so, at any moment.
 
@@ -199,14 +231,29 @@ class Model:
             self.told[new.ref].add(other.owner)
         if active:
             self.circles.add(frozenset(signal.owner for signal in [*active, new]))
-        earlier = [other for other in others if other.state(self.day) == "inactive"]
-        fresh = [other for other in earlier if (other.ref, new.owner) not in self.seen]
+        last: dict[str, Signal] = {}
+        for other in sorted(others, key=lambda other: other.until):
+            if other.state(self.day) == "inactive":
+                last[other.owner] = other
+        involved = {other.owner for other in others if other.state(self.day) == "active"}
+        earlier = [other for owner, other in last.items() if owner not in involved]
+        # Who met them, or was shown them, is no new party.
+        fresh = [other for other in earlier if new.owner not in self.told[other.ref]]
         for other in fresh:
-            self.seen.add((other.ref, new.owner))
             self.told[other.ref].add(new.owner)
         if fresh:
-            until = {owner: max(o.until for o in fresh if o.owner == owner) for owner in {o.owner for o in fresh}}
-            self._hears(new.owner, "match.earlier", new.ref, frozenset(until.items()))
+            until = frozenset((other.owner, other.until) for other in fresh)
+            self._hears(new.owner, "match.earlier", new.ref, until)
+
+    def _is_to_be_reminded(self, signal: Signal) -> bool:
+        return self.day >= signal.remind_on and not signal.reminded and signal.state(self.day) == "active"
+
+    def _remind(self, signals: Iterable[Signal]) -> None:
+        for signal in signals:
+            if self._is_to_be_reminded(signal) and self.standing[signal.owner]:
+                signal.reminded = True
+                if signal.is_worth_renewing:
+                    self._hears(signal.owner, "signal.expiring", signal.ref)
 
     def _look(self, signals: Iterable[Signal]) -> None:
         for signal in signals:

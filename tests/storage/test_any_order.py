@@ -94,7 +94,9 @@ class AnyOrder(BesideModel):
     @rule(
         child=st.sampled_from(CHILDREN[:3]),
         deeds=st.lists(
-            st.tuples(people, st.sampled_from(["comes back", "fout", "standing", "new keys"])), min_size=2, max_size=5
+            st.tuples(people, st.sampled_from(["comes back", "fout", "standing", "renews", "new keys"])),
+            min_size=2,
+            max_size=5,
         ),
     )
     @precondition(lambda self: self.wire.sends)
@@ -112,6 +114,9 @@ class AnyOrder(BesideModel):
             elif deed == "fout":
                 for known in self.model.of(who):
                     self.withdraw(who, known.ref, deed)
+            elif deed == "renews":
+                for known in self.model.of(who):
+                    self.renew(who, known.ref)
             self.the_state_is_right()
             self.what_was_heard_is_right()
 
@@ -123,6 +128,23 @@ class AnyOrder(BesideModel):
             who = self.model.signals[ref].owner
         if who in self.model.standing:
             self.withdraw(who, ref, reason)
+
+    @rule(who=people, data=st.data())
+    @precondition(lambda self: self.model.signals and self.wire.sends)
+    def renews(self, who: str, data: st.DataObject) -> None:
+        ref = data.draw(st.sampled_from(list(self.model.signals)), "reference")
+        if data.draw(st.integers(0, 4), "whose"):
+            who = self.model.signals[ref].owner
+        if who in self.model.standing:
+            self.renew(who, ref)
+
+    def renew(self, who: str, ref: str) -> None:
+        expected = self.model.asked_to_renew(who, ref)
+        self.ask(who, f"verlengen {ref}", expected)
+        if expected == "signal.proposed":
+            renewed = self.ask(who, "ja", "signal.renewed")
+            assert renewed is not None
+            self.model.renewed(ref, renewed["ref"])
 
     @rule(who=people, child=st.sampled_from(CHILDREN[:3]))
     @precondition(lambda self: self.wire.sends)

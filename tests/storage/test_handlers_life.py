@@ -40,6 +40,7 @@ async def test_two_years_and_five_years(house: House) -> None:
         assert house.kinds(FATIMA).count(kind) == 1
     assert [what for what in await house.audited() if what.startswith("signal.") and what != "signal.listed"] == [
         "signal.placed",
+        "signal.reminded",
         "signal.ended",
         "signal.archived_out",
     ]

@@ -44,4 +44,5 @@ terms = st.builds(
     active_years=st.integers(1, 3),
     erase_years=st.integers(1, 6),
     erase_from=st.sampled_from(["placed", "inactive"]),
+    remind_days=st.sampled_from([1, 30, 90, 400]),
 )

@@ -7,6 +7,8 @@ from typing import Final
 
 import pytest
 
+from handlers.life_page import page
+
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
 DOCUMENTS: Final = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
@@ -42,3 +44,8 @@ def test_each_file_that_is_named_exists(document: Path) -> None:
         r"`((?:bot|handlers|domain|storage|locales|tests|docs|bench|\.ci)/[\w./-]*)`", document.read_text()
     )
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_page_on_the_life_of_a_signal_is_what_the_code_does() -> None:
+    written = (DOCS / "life.md").read_text(encoding="utf-8")
+    assert written == page(), "run: make docs"

@@ -79,6 +79,16 @@ async def test_who_is_restored_after_it_was_asked_is_not_asked_again(house: Hous
     assert asked(house) == 1
 
 
+async def test_asked_from_midnight_in_amsterdam_on_the_day_on_which_the_clocks_change(house: House) -> None:
+    house.now = day(2026, 4, 25) + timedelta(hours=23)
+    await house.place(FATIMA, BABY)
+    begins = day(2028, 3, 26)
+    assert day(2028, 3, 27) - begins == timedelta(hours=23)
+    for moment, heard in ((begins - MOMENT, 0), (begins, 1), (begins + timedelta(hours=23), 1)):
+        await house.until(moment)
+        assert asked(house) == heard
+
+
 async def test_a_late_sweep_asks_late_and_not_after_the_end(house: House) -> None:
     await house.place(FATIMA, BABY)
     await house.until(START + timedelta(days=1))

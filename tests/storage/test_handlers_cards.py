@@ -16,7 +16,8 @@ OF_THE_CHILD = ("Sanne", "Vries", "2015", "14", "maart", "9203", "ZX", "95a")
 async def the_story(house: House) -> None:
     """Everything that makes cards: placing, matching, joining, leaving, ending, mistakes, refusals."""
     refs = {}
-    for who in (FATIMA, JOOST):
+    await house.answer(FATIMA, f"intrekken {await house.place(FATIMA)} klaar")
+    for who in (JOOST, FATIMA):
         refs[who] = await house.place(who)
     for who in (FATIMA, JOOST):
         await house.enter(who)
@@ -29,7 +30,8 @@ async def the_story(house: House) -> None:
     await house.answer(FATIMA, "help")
     await house.answer(JOOST, f"intrekken {refs[JOOST]} fout")
     await house.place(JOOST)
-    await house.until(house.now + timedelta(days=366 * 2))
+    await house.until(house.now + timedelta(days=365 * 2 - 10))
+    await house.until(house.now + timedelta(days=20))
     await house.place(JOOST)
 
 
@@ -56,7 +58,7 @@ async def test_cards_that_ring_a_bell_and_cards_in_introductions_hold_nothing_of
             assert "S-" not in card["body"] + card["formatted_body"] + str(card["wenk"].get("signal", ""))
     assert seen >= {
         "match.notice", "match.introduction", "match.joined", "match.left", "match.closed", "match.earlier",
-        "match.mistake", "match.list", "alarm",
+        "match.mistake", "match.list", "alarm", "signal.expiring",
     }  # fmt: skip
 
 

@@ -69,6 +69,26 @@ async def test_a_month_before_the_end_its_owner_is_asked_once_with_the_exact_com
     assert (await house.audited()).count("signal.reminded") == 1
 
 
+async def test_who_is_restored_after_it_was_asked_is_not_asked_again(house: House) -> None:
+    await house.place(FATIMA, BABY)
+    await house.until(day(2028, 2, 1))
+    await house.answer(ANNA, f"professional schorsen {FATIMA}")
+    await house.answer(ANNA, f"professional herstellen {FATIMA}")
+    for number in (1, 2, 3):
+        await house.until(day(2028, 2, number))
+    assert asked(house) == 1
+
+
+async def test_asked_from_midnight_in_amsterdam_on_the_day_on_which_the_clocks_change(house: House) -> None:
+    house.now = day(2026, 4, 25) + timedelta(hours=23)
+    await house.place(FATIMA, BABY)
+    begins = day(2028, 3, 26)
+    assert day(2028, 3, 27) - begins == timedelta(hours=23)
+    for moment, heard in ((begins - MOMENT, 0), (begins, 1), (begins + timedelta(hours=23), 1)):
+        await house.until(moment)
+        assert asked(house) == heard
+
+
 async def test_a_late_sweep_asks_late_and_not_after_the_end(house: House) -> None:
     await house.place(FATIMA, BABY)
     await house.until(START + timedelta(days=1))
@@ -254,8 +274,11 @@ async def test_two_children_stay_two_children(house: House) -> None:
     assert "match.notice" not in house.kinds(JOOST)
 
 
-async def test_renewed_before_a_doubt_was_looked_for_it_is_looked_for(house: House) -> None:
+@pytest.mark.parametrize("alone", [True, False], ids=["it looks alone", "both look"])
+async def test_renewed_before_a_doubt_was_looked_for_it_is_looked_for_once(house: House, *, alone: bool) -> None:
     await house.place(FATIMA, BABY)
+    if alone:
+        await house.look_closer()
     await renewed(house, await house.place(JOOST, TWIN), JOOST)
     await house.look_closer()
     assert house.kinds(ANNA).count("review.opened") == 1

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from domain.birth import BirthDate
@@ -22,7 +22,7 @@ from domain.life import (
     resumption,
     to_remind,
 )
-from tests.unit.strategies import births, days, terms
+from tests.unit.strategies import births, days, full_births, terms
 
 A_DAY = timedelta(days=1)
 LEAFLET = Terms()
@@ -137,6 +137,35 @@ def test_ending_early_or_late_never_keeps_it_longer(placed: date, born: BirthDat
     undisturbed, ended = plan(placed, born, region), plan(placed, born, region, placed + timedelta(days=after))
     assert ended.active_until <= undisturbed.active_until == add_years(placed, region.active_years)
     assert ended.erase_on <= undisturbed.erase_on <= undisturbed.adult_on == ended.adult_on
+
+
+@given(days, births, terms, st.none() | st.integers(0, 5000))
+def test_kept_for_the_term_that_the_region_chose_and_no_longer(
+    placed: date, born: BirthDate, region: Terms, after: int | None
+) -> None:
+    ahead = plan(placed, born, region, placed + timedelta(days=after) if after is not None else None)
+    since = placed if region.erase_from == "placed" else ahead.active_until
+    assert ahead.erase_on == min(add_years(since, region.erase_years), born.adult_on)
+    # The law's maximum, whichever the region chose within it.
+    assert ahead.erase_on <= add_years(placed, region.active_years + region.erase_years)
+
+
+@given(births, terms)
+@example(BirthDate(2004, 2, 29), LEAFLET)
+def test_placed_on_the_eve_of_the_23rd_birthday_it_is_gone_the_next_day(born: BirthDate, region: Terms) -> None:
+    eve = born.adult_on - A_DAY
+    ahead = plan(eve, born, region)
+    assert ahead.erase_on == eve + A_DAY
+    assert next_look(State.ACTIVE, ahead, eve, reminded=False) == ahead.erase_on
+    assert due(State.ACTIVE, ahead, ahead.erase_on) is Event.ADULT
+    assert outlived(ahead)
+
+
+@given(full_births, terms)
+def test_placed_on_the_day_of_birth_it_has_its_whole_term(born: BirthDate, region: Terms) -> None:
+    ahead = plan(born.earliest, born, region)
+    assert ahead.active_until == add_years(born.earliest, region.active_years)
+    assert not outlived(ahead)
 
 
 def test_nothing_of_a_child_in_a_repr() -> None:

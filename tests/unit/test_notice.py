@@ -1,10 +1,11 @@
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from domain.birth import BirthDate
-from domain.calendar import age_on
+from domain.calendar import add_years, age_on
 from domain.notice import must_tell
 from tests.unit.strategies import births, days, full_births
 
@@ -43,3 +44,18 @@ def test_a_partial_date_tells_whoever_any_reading_tells(born: BirthDate, on: dat
     told = {who for reading in readings for who in must_tell(reading, on)}
     assert told
     assert told <= set(must_tell(born, on))
+
+
+@given(births, days, st.integers(0, 365))
+def test_on_whichever_of_its_days_a_child_was_born_they_are_told(born: BirthDate, on: date, after: int) -> None:
+    day = min(born.earliest + timedelta(days=after), born.latest)
+    assert set(must_tell(BirthDate(day.year, day.month, day.day), on)) <= set(must_tell(born, on))
+
+
+@given(full_births)
+@example(BirthDate(2012, 2, 29))
+def test_it_changes_on_the_12th_and_the_16th_birthday(born: BirthDate) -> None:
+    for age, before, since in ((12, ("parents",), ("parents", "child")), (16, ("parents", "child"), ("child",))):
+        birthday = add_years(born.earliest, age)
+        assert must_tell(born, birthday - timedelta(days=1)) == before
+        assert must_tell(born, birthday) == since

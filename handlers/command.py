@@ -22,11 +22,12 @@ class BadValue(BadInput):
 
 
 class Who(Enum):
-    """Who may use a command at their desk."""
+    """Who may use a command: at their desk, or as a participant in an introduction."""
 
     EVERYBODY = auto()
     PROFESSIONAL = auto()
     COORDINATOR = auto()
+    PARTICIPANT = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from handlers.cards import Card, error
 from handlers.command import Commands
-from handlers.desk import desk_commands
+from handlers.desk import desk_commands, room_commands
 from handlers.dialogue import converse, react
 from handlers.office import Message, Office, Proof, Talk
+from handlers.parting import COMMANDS as PARTING
 from handlers.people import COMMANDS as PEOPLE
 from handlers.reviews import COMMANDS as REVIEWS
 from handlers.signals import COMMANDS as SIGNALS
@@ -24,6 +25,8 @@ def all_commands() -> Commands:
 
 
 commands = all_commands()
+in_room = Commands((*PARTING, *room_commands(lambda: in_room.all)))
+"""Everything that a participant can say in an introduction, where it begins with `!`."""
 
 
 async def receive(office: Office, room: Room, message: Message) -> None:
@@ -135,7 +138,10 @@ async def _in_introduction(office: Office, room: Room, message: Message) -> None
     if person is None or message.kind != "text" or message.sender not in room.wanted or message.replaces:
         return
     talk = Talk(office, person, message, room.id)
-    if message.proof is Proof.PROVEN:
-        await talk.answer(error("unknown_command", line("error.at_your_desk")))
-    else:
+    if message.proof is not Proof.PROVEN:
         await _refuse(talk)
+    elif found := in_room.find(message.body):
+        command, _rest = found
+        await command.act(talk, {})
+    else:
+        await talk.answer(error("unknown_command", line("error.at_your_desk")))

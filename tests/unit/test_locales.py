@@ -17,7 +17,8 @@ import handlers
 from domain.birth import BirthDate
 from domain.life import TABLE, Event, State
 from domain.notice import must_tell
-from handlers.reception import commands
+from handlers.command import Commands
+from handlers.reception import commands, in_room
 from handlers.words import Line, line, say
 from locales import LANGUAGES, catalogue
 
@@ -69,7 +70,7 @@ def names_in_code() -> set[str]:
 def names_from_descriptions() -> set[str]:
     """The names that commands, faults and rules put together."""
     parameters = {parameter.name for command in commands.all for parameter in command.parameters}
-    names = {f"help.{command.name}" for command in commands.all}
+    names = {f"help.{command.name}" for command in (*commands.all, *in_room.all)}
     names |= {f"{what}.{name}" for what in ("ask", "example") for name in parameters}
     names |= {f"bad.{name}.{code}" for name, codes in refusals().items() for code in codes}
     names |= {f"signal.list.{state}" for state in State if state is not State.ERASED}
@@ -124,7 +125,8 @@ def test_every_parameter_refuses_with_a_text() -> None:
     assert parameters == set(refusals())
 
 
-def test_every_command_can_be_said_in_every_language() -> None:
+@pytest.mark.parametrize("commands", [commands, in_room])
+def test_every_command_can_be_said_in_every_language(commands: Commands) -> None:
     spellings = [word for command in commands.all for words in command.words.values() for word in set(words)]
     for command in commands.all:
         assert set(command.words) == set(LANGUAGES)
@@ -139,11 +141,12 @@ def test_every_command_can_be_said_in_every_language() -> None:
         assert len([command for command in commands.all if any(word in words for words in command.words.values())]) == 1
 
 
-def test_help_shows_how_each_command_is_spelled() -> None:
+@pytest.mark.parametrize(("commands", "sign"), [(commands, ""), (in_room, "!")])
+def test_help_shows_how_each_command_is_spelled(commands: Commands, sign: str) -> None:
     for language in LANGUAGES:
         for command in commands.all:
             shown = catalogue(language)[f"help.{command.name}"]
-            assert f"`{command.words[language][0]}" in shown, (language, command.name)
+            assert f"`{sign}{command.words[language][0]}" in shown, (language, command.name)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

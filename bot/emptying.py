@@ -7,7 +7,6 @@ from typing import Any
 
 from bot.http import Homeserver, MatrixError, quote
 
-
 _FORGOTTEN_MS = int(timedelta(days=1).total_seconds() * 1000)
 """What we said longer ago may be forgotten (handlers.sweep.MAIL_KEPT_MS); the clocks agree better than that."""
 

@@ -1,12 +1,13 @@
 """It was not the same child after all: who was introduced wrongly is parted again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.introducing import Pairing
 from handlers.cards import card
 from handlers.command import Command, Who
 from handlers.introductions import part
+from handlers.life import WENK
 from handlers.office import Office, Talk
 from handlers.words import line
 from storage.introductions import Introduction
@@ -30,8 +31,66 @@ async def not_same(talk: Talk, _given: Mapping[str, Any]) -> None:
     await talk.answer(card("match.notsame", said, ref=joined.ref, signal=own.ref))
     await part(talk.office, joined, talk.person.user_id)
     await uow.rematches.want(own.id)
-    text = line("alarm.other_child", name=talk.person.full_name, ref=joined.ref)
-    await talk.office.alarm("other_child", text, ref=joined.ref, user_id=talk.person.user_id)
+    await _alarm(talk.office, joined.ref, talk.person.user_id)
+
+
+async def together(office: Office, one: Signal, other: Signal) -> Sequence[Introduction]:
+    """The open introductions in which both take part."""
+    groups = await office.uow.introductions.open_ones_of_signals([one.id])
+    return [group for group in groups if other.id in {who.signal_id for who in group.active}]
+
+
+async def part_two(office: Office, one: Signal, other: Signal, review: str) -> None:
+    """A coordinator said that two signals are on two children: whoever was introduced over that is parted.
+
+    Of the two, who is matched with fewer of the others leaves. `review`: its reference, for the alarm.
+    """
+    uow = office.uow
+    groups = await together(office, one, other)
+    for joined in groups:
+        leaver = await _who_leaves(office, joined, one, other)
+        await part(office, joined, leaver.owner)
+        said = line("match.notsame.decided", ref=joined.ref, signal=leaver.ref)
+        await office.tell(leaver.owner, card("match.notsame", said, ref=joined.ref, signal=leaver.ref))
+        await uow.audit.write(WENK, "introduction.other_child", leaver.key)
+        await _alarm(office, joined.ref, leaver.owner)
+    if not groups and (told := await have_met(office, one, other)) is not None:
+        text = line("alarm.other_child.earlier", name=await _name(office, told), ref=review)
+        await office.alarm("other_child", text, ref=review, user_id=told)
+
+
+async def have_met(office: Office, one: Signal, other: Signal) -> str | None:
+    """Who was told of the other over these two signals, if no other signal of theirs explains it; None: nobody."""
+    for signal, shown in ((one, other), (other, one)):
+        if signal.owner in await office.uow.pairs.disclosed_to(shown, "match", "earlier"):
+            decided = await office.uow.pairs.decided(shown)
+            others = await office.uow.signals.some(number for number, pairing in decided.items() if pairing.matched)
+            if not any(each.owner == signal.owner and each.id != signal.id for each in others):
+                return signal.owner
+    return None
+
+
+async def _who_leaves(office: Office, joined: Introduction, one: Signal, other: Signal) -> Signal:
+    """Who is matched with fewer of the others who take part; the newer signal if there is no difference."""
+    numbers = {who.signal_id for who in joined.active if who.signal_id is not None}
+    pairings = await office.uow.pairs.among(numbers)
+
+    def matched(signal: Signal) -> int:
+        others = numbers - {one.id, other.id}
+        pairs = [pairings.get((min(signal.id, number), max(signal.id, number))) for number in others]
+        return sum(pairing is not None and pairing.matched for pairing in pairs)
+
+    return min(one, other, key=lambda signal: (matched(signal), -signal.id))
+
+
+async def _alarm(office: Office, match: str, user_id: str) -> None:
+    text = line("alarm.other_child", name=await _name(office, user_id), ref=match)
+    await office.alarm("other_child", text, ref=match, user_id=user_id)
+
+
+async def _name(office: Office, user_id: str) -> str:
+    person = await office.uow.people.get(user_id)
+    return person.full_name if person is not None else user_id
 
 
 async def _introduction_in(talk: Talk) -> Introduction:

@@ -2,6 +2,7 @@
 
 from handlers.cards import Card, error
 from handlers.command import Commands
+from handlers.correcting import COMMANDS as CORRECTING
 from handlers.desk import desk_commands, room_commands
 from handlers.dialogue import converse, react
 from handlers.office import Message, Office, Proof, Talk
@@ -21,7 +22,7 @@ UNANSWERED = frozenset({"notice", "reaction"})
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
-    return Commands((*SIGNALS, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
+    return Commands((*SIGNALS, *CORRECTING, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
 
 
 commands = all_commands()

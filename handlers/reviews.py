@@ -11,9 +11,10 @@ from domain.references import parse_reference
 from handlers.cards import Card, card, error
 from handlers.command import BadValue, Command, Parameter, Who, one_of
 from handlers.identity import identity
-from handlers.life import WENK, catch_up
+from handlers.life import WENK, all_caught_up, catch_up, take_back_shown
 from handlers.matching import bring_together, candidates, judge
 from handlers.office import Office, Talk
+from handlers.parting import part_two, together
 from handlers.why import explain
 from handlers.words import Line, line
 from storage.people import Person
@@ -31,7 +32,12 @@ async def look_closer(office: Office, number: int) -> None:
     uow = office.uow
     found = await uow.signals.get(number)
     signal = await catch_up(office, found) if found is not None else None
-    if signal is None or signal.state is not State.ACTIVE or not await _is_heard(office, signal):
+    if signal is None:
+        return
+    # It may have been corrected, and what coordinators see of it is not so any more.
+    await take_back_shown(office, signal)
+    await _ask_anew(office, signal)
+    if signal.state is not State.ACTIVE or not await _is_heard(office, signal):
         return
     decided, compare = await uow.pairs.decided(signal), await judge(office)
     for known in await candidates(office, signal.child):
@@ -45,6 +51,21 @@ async def look_closer(office: Office, number: int) -> None:
         one, other = await _both(office, pair)
         if pair not in pairings and one is not None and other is not None:
             await open_review(office, one, other)
+
+
+async def _ask_anew(office: Office, signal: Signal) -> None:
+    """What was decided once, and is in doubt since one of the two was corrected."""
+    uow = office.uow
+    waiting = [each for each in await uow.reviews.of_signal(signal) if each.decision is Answer.OPEN]
+    asked = {number for each in waiting for number in (each.low, each.high)}
+    decided = await uow.pairs.decided(signal)
+    anew = await uow.signals.some(
+        number for number in decided if decided[number] is Pairing.REVIEW and number not in asked
+    )
+    for known in await all_caught_up(office, anew):
+        states = {signal.state, known.state}
+        if states <= _COMPARED and State.ACTIVE in states:
+            await open_review(office, signal, known)
 
 
 async def open_review(office: Office, one: Signal, other: Signal) -> None:
@@ -120,7 +141,9 @@ async def _show(talk: Talk, which: Review, one: Signal, other: Signal) -> None:
         line("review.shown", ref=which.ref),
         *(line("review.shown.child", **identity(child)) for child in (one.child, other.child)),
         *explain(decision),
-        line("review.shown.decide", ref=which.ref),
+        line(
+            "review.shown.together" if await together(talk.office, one, other) else "review.shown.decide", ref=which.ref
+        ),
         personal=True,
         ref=which.ref,
         children=[_fields(one.child), _fields(other.child)],
@@ -134,15 +157,19 @@ async def _show(talk: Talk, which: Review, one: Signal, other: Signal) -> None:
 
 async def _decide(talk: Talk, which: Review, one: Signal, other: Signal, decision: Answer) -> None:
     uow = talk.uow
+    is_wrong = decision is Answer.NO and bool(await together(talk.office, one, other))
     await uow.reviews.decide(which, decision)
     await uow.pairs.decide(one, other, Pairing.CONFIRMED if decision is Answer.YES else Pairing.REFUSED)
     for signal in (one, other):
         await uow.audit.write(talk.person.user_id, f"review.{decision}", signal.key)
-    await talk.answer(_decided(which.ref, decision, line(f"review.decided.{decision}", ref=which.ref)))
+    said = line("review.decided.parted" if is_wrong else f"review.decided.{decision}", ref=which.ref)
+    await talk.answer(_decided(which.ref, decision, said))
     told = _decided(which.ref, decision, line(f"review.decided.by_other.{decision}", ref=which.ref))
     for reviewer in await _reviewers(talk.office, one, other):
         if reviewer.user_id != talk.person.user_id:
             await talk.office.tell(reviewer.user_id, told)
+    if decision is Answer.NO:
+        await part_two(talk.office, one, other, which.ref)
     # Also after a no: somebody may have waited for it who is introduced apart from the other now.
     for signal in (one, other):
         await bring_together(talk.office, signal)

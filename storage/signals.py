@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, select, update
 
 from domain.address import Address
 from domain.birth import BirthDate
@@ -98,10 +98,7 @@ class Signals(Repository):
                 "sealed_child": key.seal(_pack(child)),
             },
         )
-        # A child whose date is not fully known may have no tag at all.
-        keyed = [{"tag": keyed, "signal_id": number} for keyed in self._s.vault.tags(set(tags))]
-        if keyed:
-            await self._s.run(insert(tag), keyed)
+        await self._tag(number, tags)
         await self._s.run(
             insert(notice), [{"signal_id": number, "addressee": who, "told_on": None} for who in addressees]
         )
@@ -109,6 +106,32 @@ class Signals(Repository):
             id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,
             active_until=active_until, ended_on=None, child=child, key=key,
         )  # fmt: skip
+
+    async def correct(self, which: Signal, child: Child, look_on: date, tags: Collection[str]) -> Signal:
+        """It is about this child; found by these tags and by none that it had."""
+        self._s.effects += 1
+        sealed = which.key.seal(_pack(child))
+        changed = update(signal).where(signal.c.id == which.id).values(sealed_child=sealed, look_on=look_on)
+        await self._s.run(changed)
+        await self._s.run(delete(tag).where(tag.c.signal_id == which.id))
+        await self._tag(which.id, tags)
+        return replace(which, child=child)
+
+    async def _tag(self, number: int, tags: Collection[str]) -> None:
+        # A child whose date is not fully known may have no tag at all.
+        keyed = [{"tag": keyed, "signal_id": number} for keyed in self._s.vault.tags(set(tags))]
+        if keyed:
+            await self._s.run(insert(tag), keyed)
+
+    async def address(self, which: Signal, addressees: Sequence[str]) -> None:
+        """These have to be told of it, and nobody else any more; who was told stays told."""
+        of_it = notice.c.signal_id == which.id
+        others = and_(of_it, notice.c.told_on.is_(None), notice.c.addressee.not_in(addressees))
+        await self._s.run(delete(notice).where(others))
+        known = {row.addressee for row in await self._s.all(select(notice.c.addressee).where(of_it))}
+        new = [{"signal_id": which.id, "addressee": who, "told_on": None} for who in addressees if who not in known]
+        if new:
+            await self._s.run(insert(notice), new)
 
     async def get(self, number: int) -> Signal | None:
         row = await self._s.one(select(signal).where(signal.c.id == number))

@@ -69,7 +69,7 @@ def names_in_code() -> set[str]:
 
 def names_from_descriptions() -> set[str]:
     """The names that commands, faults and rules put together."""
-    parameters = {parameter.name for command in commands.all for parameter in command.parameters}
+    parameters = own_parameters()
     names = {f"help.{command.name}" for command in (*commands.all, *in_room.all)}
     names |= {f"{what}.{name}" for what in ("ask", "example") for name in parameters}
     names |= {f"bad.{name}.{code}" for name, codes in refusals().items() for code in codes}
@@ -87,6 +87,12 @@ def names_from_descriptions() -> set[str]:
     return names
 
 
+def own_parameters() -> set[str]:
+    """Those that stand for no other."""
+    every = (parameter for command in commands.all for parameter in command.parameters)
+    return {parameter.name for parameter in every if parameter.stands_for is None}
+
+
 def refusals() -> dict[str, set[str]]:
     """For each parameter the codes with which its reader refuses."""
     name = {"empty", "too_long", "not_a_name"}
@@ -97,7 +103,7 @@ def refusals() -> dict[str, set[str]]:
         "ref": {"unreadable"}, "page": {"unreadable"}, "name": {"unreadable"}, "user_id": {"unreadable"},
         "organisation": {"unreadable"}, "function": {"unreadable"}, "email": {"unreadable"}, "phone": {"unreadable"},
         "reason": {"unknown_choice"}, "language": {"unknown_choice"},
-        "review": {"unreadable"}, "decision": {"unknown_choice"},
+        "review": {"unreadable"}, "decision": {"unknown_choice"}, "field": {"unknown_choice"},
     }  # fmt: skip
 
 
@@ -121,7 +127,7 @@ def test_the_codes_of_the_rules_are_these() -> None:
 
 
 def test_every_parameter_refuses_with_a_text() -> None:
-    parameters = {parameter.name for command in commands.all for parameter in command.parameters}
+    parameters = own_parameters()
     assert parameters == set(refusals())
 
 

@@ -26,7 +26,7 @@ def all_commands() -> Commands:
 
 
 commands = all_commands()
-in_room = Commands((*PARTING, *room_commands(lambda: in_room.all)))
+in_room: Commands = Commands((*PARTING, *room_commands(lambda: in_room.all)))
 """Everything that a participant can say in an introduction, where it begins with `!`."""
 
 

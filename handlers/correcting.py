@@ -63,8 +63,8 @@ async def _judge_anew(office: Office, old: Signal, new: Signal) -> None:
 
     Apart from the answer (handlers.reviews.look_closer), and what is written here is written whether there are any or
     not: the owner must not be able to tell. A refusal stands, unless they are surely one child now and were not
-    before. A question that nothing speaks for any more is dropped, but not if they were brought together: two corrections in a
-    row would make it be forgotten.
+    before. A question that nothing speaks for any more is dropped, but not if they were brought together: two
+    corrections in a row would make it be forgotten.
     """
     uow = office.uow
     decided, compare = await uow.pairs.decided(new), await judge(office)

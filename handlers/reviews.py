@@ -14,7 +14,7 @@ from handlers.identity import identity
 from handlers.life import WENK, all_caught_up, catch_up, take_back_shown
 from handlers.matching import bring_together, candidates, judge
 from handlers.office import Office, Talk
-from handlers.parting import part_two, together
+from handlers.parting import have_met, part_two, together
 from handlers.why import explain
 from handlers.words import Line, line
 from storage.people import Person
@@ -63,8 +63,7 @@ async def _ask_anew(office: Office, signal: Signal) -> None:
         number for number in decided if decided[number] is Pairing.REVIEW and number not in asked
     )
     for known in await all_caught_up(office, anew):
-        states = {signal.state, known.state}
-        if states <= _COMPARED and State.ACTIVE in states:
+        if {signal.state, known.state} <= _COMPARED and await _matters(office, signal, known):
             await open_review(office, signal, known)
 
 
@@ -181,15 +180,17 @@ def _decided(reference: str, decision: Answer, text: Line) -> Card:
 
 
 async def _to_decide(office: Office, which: Review) -> tuple[Signal, Signal] | None:
-    """The two signals, if there is still something that hangs on the decision; else the review goes.
-
-    Inactive never matches inactive.
-    """
+    """The two signals, if there is still something that hangs on the decision; else the review goes."""
     one, other = await _both(office, (which.low, which.high))
-    if one is None or other is None or State.INACTIVE is one.state is other.state:
+    if one is None or other is None or not await _matters(office, one, other):
         await office.uow.reviews.drop(which)
         return None
     return one, other
+
+
+async def _matters(office: Office, one: Signal, other: Signal) -> bool:
+    """Inactive never matches inactive; but who was told of the other must not escape by ending theirs first."""
+    return not State.INACTIVE is one.state is other.state or await have_met(office, one, other) is not None
 
 
 async def _both(office: Office, pair: tuple[int, int]) -> tuple[Signal | None, Signal | None]:

@@ -43,7 +43,7 @@ async def seats(play: Play) -> list[Seat]:
 
 
 def _names_two(card: Card) -> bool:
-    return card.wenk.get("kind") == "match.introduction" and len(card.wenk["participants"]) == 2  # noqa: PLR2004 (who remain)
+    return card.wenk.get("kind") == "match.introduction" and len(card.wenk["participants"]) == 2
 
 
 async def test_a_room_that_stays_open_is_emptied_once_whenever_the_bot_dies(

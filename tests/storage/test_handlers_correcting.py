@@ -265,11 +265,14 @@ async def test_two_corrections_do_not_make_it_forgotten(house: House) -> None:
     assert "match.closed" in house.kinds("M1")
 
 
-async def test_who_saw_who_was_involved_before_and_corrects_is_reported(house: House) -> None:
+@pytest.mark.parametrize("ends_it_first", [False, True])
+async def test_who_saw_who_was_involved_before_and_corrects_is_reported(house: House, *, ends_it_first: bool) -> None:
     first = await house.place(FATIMA)
     await house.answer(FATIMA, f"intrekken {first} klaar")
     mine = await house.place(JOOST)
     assert "match.earlier" in house.kinds(JOOST)
+    if ends_it_first:
+        await house.answer(JOOST, f"intrekken {mine} klaar")
     await house.answer(JOOST, f"wijzig {mine}; geboren; 20-11-2009")
     await house.look_closer()
     ref = house.last(ANNA, "review.opened")["ref"]

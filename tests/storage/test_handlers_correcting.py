@@ -144,6 +144,7 @@ async def test_the_day_on_which_it_is_looked_at_follows_the_birth_date(house: Ho
     """From the month of the 23rd birthday."""
     ref = await house.place(FATIMA)
     await house.answer(FATIMA, f"wijzig {ref}; geboren; 14-04-2003")
+    await house.look_closer()
     await house.pass_time(days=50)
     assert house.kinds(FATIMA)[-1] == "signal.erased"
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from typing import Any
 
-from bot.emptying import empty
+from bot.emptying import empty, empty_before
 from bot.http import Homeserver, MatrixError, Unreachable, quote
 from bot.live import MARKER, LiveRoom, look
 from bot.metrics import Metrics
@@ -142,7 +142,7 @@ class Reconciler:
         }
 
     async def _members(self, room: Room, matrix_id: str, live: LiveRoom) -> float | None:
-        """Take in what the server says of the members, then invite and remove."""
+        """Take in what the server says of the members, then remove, empty what is to be emptied, and invite."""
         known = {who.user_id: who.membership for who in room.members}
         news = {who: now for who, now in live.members.items() if who in known and known[who] not in {now, "none"}}
         news |= {who: now for who, now in live.members.items() if known.get(who) == "none" and now != "leave"}
@@ -153,8 +153,18 @@ class Reconciler:
             await self._act(matrix_id, "kick", guest)
             async with self._storage.unit() as uow:
                 await uow.rooms.removed(room.id, guest)
+        if room.empty_until is not None:
+            await self._empty(room, matrix_id, room.empty_until)
         await self._invite(room)
         return None
+
+    async def _empty(self, room: Room, matrix_id: str, until_ms: int) -> None:
+        """Who is not to read it is out already; who is invited after this finds nothing."""
+        async with self._storage.reading() as uow:
+            standing = await uow.outbox.standing(room.id)
+        await empty_before(self._http, matrix_id, self._own_user, standing, until_ms)
+        async with self._storage.unit() as uow:
+            await uow.rooms.emptied(room.id, until_ms)
 
     async def _invite(self, room: Room) -> None:
         guests = [who.user_id for who in room.members if who.to_invite]

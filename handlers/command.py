@@ -22,20 +22,25 @@ class BadValue(BadInput):
 
 
 class Who(Enum):
-    """Who may use a command at their desk."""
+    """Who may use a command: at their desk, or as a participant in an introduction."""
 
     EVERYBODY = auto()
     PROFESSIONAL = auto()
     COORDINATOR = auto()
+    PARTICIPANT = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One thing that a command needs; `read` gives its value or raises an exception with a `code`."""
+    """One thing that a command needs; `read` gives its value or raises an exception with a `code`.
+
+    `stands_for`: which other one this is, by the values read before it; that one is asked for, read and complained of.
+    """
 
     name: str
     read: Callable[[str], Any]
     optional: bool = False
+    stands_for: Callable[[Mapping[str, Any]], "Parameter"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,8 @@ def _may_use(person: Person, command: Command) -> bool:
             return person.professional == "active"
         case Who.COORDINATOR:
             return person.coordinator
+        case Who.PARTICIPANT:
+            return False
 
 
 async def set_language(talk: Talk, given: Mapping[str, Any]) -> None:
@@ -75,6 +77,16 @@ async def show_matches(talk: Talk, _given: Mapping[str, Any]) -> None:
     """With whom somebody was brought together; what is read counts, so the audit log has it."""
     await talk.answer(await show_own(talk.office, talk.person.user_id))
     await talk.uow.audit.write(talk.person.user_id, "match.listed")
+
+
+def room_commands(all_commands: Callable[[], Sequence[Command]]) -> tuple[Command, ...]:
+    """The commands of every introduction; help needs to know them all."""
+
+    async def show_help(talk: Talk, _given: Mapping[str, Any]) -> None:
+        shown = (line(f"help.{command.name}") for command in all_commands())
+        await talk.answer(card("help", line("help"), *shown, line("help.room.end")))
+
+    return (Command(name="room", words={"nl": ("help", "hulp"), "en": ("help",)}, who=Who.PARTICIPANT, act=show_help),)
 
 
 def desk_commands(all_commands: Callable[[], Sequence[Command]]) -> tuple[Command, ...]:

@@ -98,15 +98,15 @@ async def advance(talk: Talk, command: Command, values: Values) -> None:
     for parameter in command.parameters:
         if parameter.name not in values and parameter.optional:
             continue
+        meant = parameter.stands_for(read) if parameter.stands_for is not None else parameter
         if parameter.name not in values:
-            await _ask(talk, command, values, parameter, card("question", *_question(parameter), field=parameter.name))
+            await _ask(talk, command, values, parameter, card("question", *_question(meant), field=meant.name))
             return
         try:
-            read[parameter.name] = parameter.read(values[parameter.name])
+            read[parameter.name] = meant.read(values[parameter.name])
         except BadInput as fault:
             refused = error(
-                "bad_input", line(f"bad.{parameter.name}.{fault.code}"),
-                *_question(parameter), field=parameter.name,
+                "bad_input", line(f"bad.{meant.name}.{fault.code}"), *_question(meant), field=meant.name
             )  # fmt: skip
             kept = {name: value for name, value in values.items() if name != parameter.name}
             await _ask(talk, command, kept, parameter, refused)

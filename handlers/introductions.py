@@ -8,8 +8,9 @@ from domain.life import State
 from handlers.cards import Card, card
 from handlers.office import Office
 from handlers.words import Line, line
-from storage.introductions import Introduction
+from storage.introductions import Introduction, Participation
 from storage.people import Person
+from storage.rooms import Room
 from storage.signals import Signal
 
 T = TypeVar("T")
@@ -156,8 +157,15 @@ async def arrived(office: Office, number: int, user_id: str) -> None:
             card("match.joined", line("match.joined", name=person.full_name), ref=joined.ref, user_id=user_id),
             language,
         )
+    if pending is not None:
+        # A card of its own, not another text in that one, which may be on its way already.
+        await uow.outbox.withdraw(pending)
     here = {who.user_id for who in joined.active if who.arrived} | {user_id}
-    delay_ms = 0 if len(here) == len(joined.active) else GATHER_MS
+    await _introduce(office, joined, room.id, delay_ms=0 if len(here) == len(joined.active) else GATHER_MS)
+
+
+async def _introduce(office: Office, joined: Introduction, room_id: str, *, delay_ms: int = 0) -> None:
+    """The card in the room that stays in sight: who takes part, and how to go on."""
     people, silent = await _by_voice(office, joined)
     shown = card(
         "match.introduction",
@@ -169,10 +177,7 @@ async def arrived(office: Office, number: int, user_id: str) -> None:
         ref=joined.ref,
         participants=[contact_of(person) for person in people],
     )
-    if pending is not None:
-        # A card of its own, not another text in that one, which may be on its way already.
-        await uow.outbox.withdraw(pending)
-    await office.post(room.id, shown, language, delay_ms=delay_ms)
+    await office.post(room_id, shown, office.region.language, delay_ms=delay_ms)
 
 
 async def _by_voice(office: Office, joined: Introduction) -> tuple[list[Person], list[Person]]:
@@ -205,13 +210,8 @@ async def leave(office: Office, signal: Signal, *, at_once: bool) -> None:
 async def step_out(office: Office, joined: Introduction, user_id: str, *, at_once: bool) -> None:
     """One participant leaves an introduction."""
     uow = office.uow
-    room = await uow.rooms.of_introduction(joined.id)
-    await uow.introductions.leave(joined.id, user_id)
-    await uow.rooms.unwant(room.id, user_id)
-    remaining = [who for who in joined.active if who.user_id != user_id]
+    room, remaining = await _take_out(office, joined, user_id)
     person = await _person(office, user_id)
-    # Somebody may have waited for whoever leaves now.
-    await uow.rematches.want(*(who.signal_id for who in remaining if who.signal_id is not None))
     if len(remaining) > 1:
         closes: tuple[Line, ...] = ()
     elif at_once:
@@ -229,7 +229,45 @@ async def step_out(office: Office, joined: Introduction, user_id: str, *, at_onc
     )
 
 
-async def close(office: Office, joined: Introduction, *, by: str | None = None) -> None:
+async def part(office: Office, joined: Introduction, user_id: str) -> None:
+    """One participant turns out to be involved with another child: they leave, and what was written is emptied.
+
+    It closes when fewer than two remain. Those who do are told why in the room, where it was emptied, or at the desk.
+    """
+    uow = office.uow
+    room, remaining = await _take_out(office, joined, user_id)
+    person = await _person(office, user_id)
+    if len(remaining) < 2:  # noqa: PLR2004 (nobody meets alone)
+        await close(office, joined, by=user_id, why=(line("match.left.other_child", name=person.full_name),))
+        return
+    # First: of what is said from here on nothing is emptied.
+    await uow.outbox.empty(room.id)
+    await uow.rooms.empty(room.id)
+    left = card(
+        "match.left",
+        line("match.left.other_child", name=person.full_name),
+        line("match.left.emptied"),
+        ref=joined.ref,
+        user_id=user_id,
+    )
+    await office.post(room.id, left, office.region.language)
+    if any(who.arrived for who in remaining):
+        await _introduce(office, await _introduction(office, joined.id), room.id)
+
+
+async def _take_out(office: Office, joined: Introduction, user_id: str) -> tuple[Room, Sequence[Participation]]:
+    """One participant takes no part any more; the room, and who remains."""
+    uow = office.uow
+    room = await uow.rooms.of_introduction(joined.id)
+    await uow.introductions.leave(joined.id, user_id)
+    await uow.rooms.unwant(room.id, user_id)
+    remaining = [who for who in joined.active if who.user_id != user_id]
+    # Somebody may have waited for whoever leaves now.
+    await uow.rematches.want(*(who.signal_id for who in remaining if who.signal_id is not None))
+    return room, remaining
+
+
+async def close(office: Office, joined: Introduction, *, by: str | None = None, why: Sequence[Line] = ()) -> None:
     """The introduction ends: its room is emptied and left, and who was still in it is told at the desk.
 
     `by`: whose leaving made it end.
@@ -241,7 +279,7 @@ async def close(office: Office, joined: Introduction, *, by: str | None = None) 
     await uow.introductions.close(joined.id)
     await uow.outbox.cancel(room.id)
     await uow.rooms.close(room.id)
-    shown = card("match.closed", line("match.closed", ref=joined.ref), ref=joined.ref, user_id=by)
+    shown = card("match.closed", *why, line("match.closed", ref=joined.ref), ref=joined.ref, user_id=by)
     await office.post(room.id, shown, office.region.language)
     for user_id in present:
         await office.tell(user_id, shown)

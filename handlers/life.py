@@ -42,10 +42,7 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     if follows.owner and text and by != signal.owner and await _hears(office, signal.owner):
         await office.tell(signal.owner, card(follows.owner, line(text, ref=signal.ref), ref=signal.ref))
     if follows.to is State.ERASED:
-        if await uow.reviews.of_signal(signal):
-            # Who decided whether it is one child has seen whose it is.
-            for coordinator in await uow.people.coordinators():
-                await uow.outbox.drop_personal((await uow.rooms.desk(coordinator.user_id)).id)
+        await take_back_shown(office, signal)
         await uow.signals.erase(signal)
         # It may be of a brother or sister; then their surname and address are typed once more.
         await uow.questions.drop(signal.owner, FAMILY)
@@ -63,6 +60,14 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
 def ahead_of(office: Office, signal: Signal) -> Plan:
     """The days that lie ahead of a signal, by the region's terms."""
     return plan(signal.placed_on, signal.child.born, office.region.terms, signal.ended_on)
+
+
+async def take_back_shown(office: Office, signal: Signal) -> None:
+    """What coordinators see of it is emptied: who has to decide whether it is one child was shown whose it is."""
+    uow = office.uow
+    if await uow.reviews.of_signal(signal):
+        for coordinator in await uow.people.coordinators():
+            await uow.outbox.drop_personal((await uow.rooms.desk(coordinator.user_id)).id)
 
 
 async def catch_up(office: Office, signal: Signal) -> Signal | None:

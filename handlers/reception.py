@@ -2,10 +2,12 @@
 
 from handlers.cards import Card, error
 from handlers.command import Commands
-from handlers.desk import desk_commands
+from handlers.correcting import COMMANDS as CORRECTING
+from handlers.desk import desk_commands, room_commands
 from handlers.dialogue import converse, react
 from handlers.leaflet import COMMANDS as LEAFLET
 from handlers.office import Message, Office, Proof, Talk
+from handlers.parting import COMMANDS as PARTING
 from handlers.people import COMMANDS as PEOPLE
 from handlers.renewing import COMMANDS as RENEWING
 from handlers.reviews import COMMANDS as REVIEWS
@@ -22,10 +24,13 @@ UNANSWERED = frozenset({"notice", "reaction"})
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
-    return Commands((*SIGNALS, *RENEWING, *LEAFLET, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
+    own = (*SIGNALS, *RENEWING, *CORRECTING, *LEAFLET)
+    return Commands((*own, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
 
 
 commands = all_commands()
+in_room: Commands = Commands((*PARTING, *room_commands(lambda: in_room.all)))
+"""Everything that a participant can say in an introduction, where it begins with `!`."""
 
 
 async def receive(office: Office, room: Room, message: Message) -> None:
@@ -137,7 +142,10 @@ async def _in_introduction(office: Office, room: Room, message: Message) -> None
     if person is None or message.kind != "text" or message.sender not in room.wanted or message.replaces:
         return
     talk = Talk(office, person, message, room.id)
-    if message.proof is Proof.PROVEN:
-        await talk.answer(error("unknown_command", line("error.at_your_desk")))
-    else:
+    if message.proof is not Proof.PROVEN:
         await _refuse(talk)
+    elif found := in_room.find(message.body):
+        command, _rest = found
+        await command.act(talk, {})
+    else:
+        await talk.answer(error("unknown_command", line("error.at_your_desk")))

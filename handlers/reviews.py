@@ -10,9 +10,10 @@ from domain.references import parse_reference
 from handlers.cards import Card, card, error
 from handlers.command import BadValue, Command, Parameter, Who, one_of
 from handlers.identity import identity
-from handlers.life import WENK, catch_up
+from handlers.life import WENK, all_caught_up, catch_up, take_back_shown
 from handlers.matching import bring_together, candidates, judge, judged
 from handlers.office import Office, Talk
+from handlers.parting import have_met, part_two, together
 from handlers.why import explain
 from handlers.words import Line, line
 from storage.people import Person
@@ -30,7 +31,12 @@ async def look_closer(office: Office, number: int) -> None:
     uow = office.uow
     found = await uow.signals.get(number)
     signal = await catch_up(office, found) if found is not None else None
-    if signal is None or signal.state is not State.ACTIVE or not await _is_heard(office, signal):
+    if signal is None:
+        return
+    # It may have been corrected, and what coordinators see of it is not so any more.
+    await take_back_shown(office, signal)
+    await _ask_anew(office, signal)
+    if signal.state is not State.ACTIVE or not await _is_heard(office, signal):
         return
     decided = await uow.pairs.decided(signal)
     found_now = await candidates(office, signal.child)
@@ -53,6 +59,20 @@ def _stands_for(newer: Signal, known: Signal) -> bool:
     """An ended signal that was renewed or placed anew: one question is enough, about the one that is not over."""
     is_over = known.state is State.INACTIVE is not newer.state
     return is_over and newer.owner == known.owner and newer.child == known.child
+
+
+async def _ask_anew(office: Office, signal: Signal) -> None:
+    """What was decided once, and is in doubt since one of the two was corrected."""
+    uow = office.uow
+    waiting = [each for each in await uow.reviews.of_signal(signal) if each.decision is Answer.OPEN]
+    asked = {number for each in waiting for number in (each.low, each.high)}
+    decided = await uow.pairs.decided(signal)
+    anew = await uow.signals.some(
+        number for number in decided if decided[number] is Pairing.REVIEW and number not in asked
+    )
+    for known in await all_caught_up(office, anew):
+        if {signal.state, known.state} <= _COMPARED and await _matters(office, signal, known):
+            await open_review(office, signal, known)
 
 
 async def open_review(office: Office, one: Signal, other: Signal) -> None:
@@ -128,7 +148,9 @@ async def _show(talk: Talk, which: Review, one: Signal, other: Signal) -> None:
         line("review.shown", ref=which.ref),
         *(line("review.shown.child", **identity(child)) for child in (one.child, other.child)),
         *explain(decision),
-        line("review.shown.decide", ref=which.ref),
+        line(
+            "review.shown.together" if await together(talk.office, one, other) else "review.shown.decide", ref=which.ref
+        ),
         personal=True,
         ref=which.ref,
         children=[_fields(one.child), _fields(other.child)],
@@ -142,15 +164,19 @@ async def _show(talk: Talk, which: Review, one: Signal, other: Signal) -> None:
 
 async def _decide(talk: Talk, which: Review, one: Signal, other: Signal, decision: Answer) -> None:
     uow = talk.uow
+    is_wrong = decision is Answer.NO and bool(await together(talk.office, one, other))
     await uow.reviews.decide(which, decision)
     await uow.pairs.decide(one, other, Pairing.CONFIRMED if decision is Answer.YES else Pairing.REFUSED)
     for signal in (one, other):
         await uow.audit.write(talk.person.user_id, f"review.{decision}", signal.key)
-    await talk.answer(_decided(which.ref, decision, line(f"review.decided.{decision}", ref=which.ref)))
+    said = line("review.decided.parted" if is_wrong else f"review.decided.{decision}", ref=which.ref)
+    await talk.answer(_decided(which.ref, decision, said))
     told = _decided(which.ref, decision, line(f"review.decided.by_other.{decision}", ref=which.ref))
     for reviewer in await _reviewers(talk.office, one, other):
         if reviewer.user_id != talk.person.user_id:
             await talk.office.tell(reviewer.user_id, told)
+    if decision is Answer.NO:
+        await part_two(talk.office, one, other, which.ref)
     # Also after a no: somebody may have waited for it who is introduced apart from the other now.
     for signal in (one, other):
         await bring_together(talk.office, signal)
@@ -162,15 +188,17 @@ def _decided(reference: str, decision: Answer, text: Line) -> Card:
 
 
 async def _to_decide(office: Office, which: Review) -> tuple[Signal, Signal] | None:
-    """The two signals, if there is still something that hangs on the decision; else the review goes.
-
-    Inactive never matches inactive.
-    """
+    """The two signals, if there is still something that hangs on the decision; else the review goes."""
     one, other = await _both(office, (which.low, which.high))
-    if one is None or other is None or State.INACTIVE is one.state is other.state:
+    if one is None or other is None or not await _matters(office, one, other):
         await office.uow.reviews.drop(which)
         return None
     return one, other
+
+
+async def _matters(office: Office, one: Signal, other: Signal) -> bool:
+    """Inactive never matches inactive; but who was told of the other must not escape by ending theirs first."""
+    return not State.INACTIVE is one.state is other.state or await have_met(office, one, other) is not None
 
 
 async def _both(office: Office, pair: tuple[int, int]) -> tuple[Signal | None, Signal | None]:

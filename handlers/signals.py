@@ -48,11 +48,11 @@ def read_signal_reference(text: str) -> str:
 async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     """Show what was understood, and ask for ja before anything is stored."""
     child = _child(given)
-    refusal = await _refusal(talk, child, await candidates(talk.office, child))
-    if refusal is not None and refusal.fields["code"] in {"too_old", "not_born"}:
-        await ask_again(talk, "signal", "born", refusal)
-    elif refusal is not None:
-        await talk.answer(refusal)
+    refused = await refusal(talk, child, await candidates(talk.office, child))
+    if refused is not None and refused.fields["code"] in {"too_old", "not_born"}:
+        await ask_again(talk, "signal", "born", refused)
+    elif refused is not None:
+        await talk.answer(refused)
     else:
         tell = must_tell(child.born, talk.uow.today)
         shown = card(
@@ -73,8 +73,8 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     """After ja: store it, answer, and only then look who else is involved."""
     child = _child(given)
     found = await candidates(talk.office, child)
-    if refusal := await _refusal(talk, child, found):
-        await talk.answer(refusal)
+    if refused := await refusal(talk, child, found):
+        await talk.answer(refused)
         return
     uow = talk.uow
     signal, tell = await store(talk, child)
@@ -174,7 +174,7 @@ async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     await talk.answer(card("signal.withdrawn", line(f"signal.withdrawn.{event}", ref=signal.ref), ref=signal.ref))
 
 
-async def _refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | None:
+async def refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | None:
     """Why this child, of whom these candidates were found, cannot be signalled now, if so."""
     uow = talk.uow
     try:
@@ -191,7 +191,9 @@ async def _refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | 
         ):
             return error("duplicate", line("error.duplicate", ref=known.ref), ref=known.ref)
     since = int(midnight(uow.today).timestamp() * 1000)
-    if await uow.audit.count(talk.person.user_id, "signal.placed", since) >= talk.region.daily_cap:
+    # Both: who places one signal and corrects it to child after child would be searching.
+    tried = [await uow.audit.count(talk.person.user_id, f"signal.{what}", since) for what in ("placed", "corrected")]
+    if sum(tried) >= talk.region.daily_cap:
         return error("rate_limited", line("error.rate_limited", cap=talk.region.daily_cap))
     return None
 

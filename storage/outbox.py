@@ -4,6 +4,7 @@ The row's id is the Matrix transaction id and, in a card, its `wenk.id`. The con
 """
 
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -242,6 +243,29 @@ class Outbox(Repository):
             update(outbox).where(personal, outbox.c.redact_at.is_not(None)).values(redact_at=self._s.now_ms)
         )
         await self.redact_lapsed(_ALL)
+
+    async def empty(self, room_id: str) -> None:
+        """All that we said in a room until now is emptied, and what was still to be said or pinned is not any more.
+
+        What is on its way at this moment is emptied once it is known where it stands: its time is up already.
+        """
+        ours = and_(outbox.c.room_id == room_id, outbox.c.action != "redaction")
+        unsent = update(outbox).where(ours, outbox.c.state == "pending", outbox.c.event_id.is_(None))
+        await self._s.run(unsent.values(state="sent", sealed=None, lifetime_ms=0))
+        said = update(outbox).where(ours, outbox.c.event_id.is_not(None))
+        await self._s.run(said.values(redact_at=self._s.now_ms))
+        await self.redact_lapsed(_ALL)
+
+    async def standing(self, room_id: str) -> Collection[str]:
+        """The events of our cards in a room that are there to stay, as far as we know."""
+        gone = select(outbox.c.target).where(outbox.c.room_id == room_id, outbox.c.action == "redaction")
+        rows = await self._s.all(
+            select(outbox.c.event_id).where(
+                outbox.c.room_id == room_id, outbox.c.action == "card", outbox.c.event_id.is_not(None),
+                outbox.c.redact_at.is_(None), outbox.c.event_id.not_in(gone),
+            )
+        )  # fmt: skip
+        return {row.event_id for row in rows}
 
     async def forget_before(self, moment_ms: int, limit: int) -> int:
         """Drop what was sent and done with by then, the oldest first; how many. What is looked up later stays."""

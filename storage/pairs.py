@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import ColumnElement, Table, and_, delete, insert, or_, select, update
 
 from domain.introducing import Pairing
-from storage.schema import disclosure, pair
+from storage.schema import disclosure, pair, review
 from storage.session import Repository
 from storage.signals import Signal
 
@@ -37,6 +37,16 @@ class Pairs(Repository):
         )
         return {(row.low, row.high): Pairing(row.verdict) for row in rows}
 
+    async def doubt(self, which: Signal, others: Collection[int]) -> None:
+        """What was decided about these is to be asked of a coordinator, in a review that is opened in a moment."""
+        pairs = update(pair).where(_between(pair, which, others))
+        await self._s.run(pairs.values(verdict=Pairing.REVIEW, decided_at=self._s.now_ms))
+
+    async def forget(self, which: Signal, others: Collection[int]) -> None:
+        """As if these were never compared with this one, nor asked about."""
+        for table in (review, pair):
+            await self._s.run(delete(table).where(_between(table, which, others)))
+
     async def disclose(self, which: Signal, told: str, how: str) -> None:
         """Write in the access log of a signal that `told` was told of it.
 
@@ -51,3 +61,9 @@ class Pairs(Repository):
             select(disclosure.c.told).where(disclosure.c.signal_id == which.id, disclosure.c.how.in_(how))
         )
         return {row.told for row in rows}
+
+
+def _between(table: Table, which: Signal, others: Collection[int]) -> ColumnElement[bool]:
+    return or_(
+        and_(table.c.low == which.id, table.c.high.in_(others)), and_(table.c.high == which.id, table.c.low.in_(others))
+    )

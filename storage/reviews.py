@@ -67,6 +67,12 @@ class Reviews(Repository):
         rows = await self._s.all(select(review).where(or_(review.c.low == which.id, review.c.high == which.id)))
         return [_review(row) for row in rows]
 
+    async def between(self, one: Signal, other: Signal) -> Review | None:
+        """The one in which these two are or were compared."""
+        low, high = sorted((one.id, other.id))
+        row = await self._s.one(select(review).where(review.c.low == low, review.c.high == high))
+        return _review(row) if row else None
+
     async def decide(self, which: Review, decision: Answer) -> None:
         self._s.effects += 1
         await self._s.run(update(review).where(review.c.id == which.id).values(decision=decision, repeat_at=None))

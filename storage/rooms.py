@@ -27,7 +27,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """`id` is random and also the marker in the room; `state` is wanted, open, closing or closed."""
+    """`id` is random and also the marker in the room; `state` is wanted, open, closing or closed.
+
+    `empty_until` (milliseconds): what was written in it until then is to be emptied, while it stays open.
+    """
 
     id: str
     purpose: str
@@ -36,6 +39,7 @@ class Room:
     alias: str
     matrix_id: str | None
     state: str
+    empty_until: int | None
     members: tuple[Member, ...]
 
     @property
@@ -156,6 +160,21 @@ class Rooms(Repository):
         await self._s.run(update(room).where(room.c.id == identity).values(state="closing"))
         await self._s.run(update(member).where(member.c.room_id == identity).values(wanted=False))
 
+    async def empty(self, identity: str) -> None:
+        """What was written in the room until now, by whomever, is to be emptied; it stays open.
+
+        What we say from now on stays, so what was to be said is withdrawn first (`Outbox.empty`). In a room that is not
+        made yet nothing was written, and one that closes is emptied anyway.
+        """
+        self._changed(identity)
+        which = (room.c.id == identity) & (room.c.state == "open")
+        await self._s.run(update(room).where(which).values(empty_until=self._s.now_ms))
+
+    async def emptied(self, identity: str, until: int) -> None:
+        """What was written until then is gone; who asked for it again meanwhile waits for that."""
+        which = (room.c.id == identity) & (room.c.empty_until == until)
+        await self._s.run(update(room).where(which).values(empty_until=None))
+
     async def closed(self, identity: str) -> None:
         """The room is empty and left."""
         await self._s.run(update(room).where(room.c.id == identity).values(state="closed"))
@@ -183,8 +202,8 @@ class Rooms(Repository):
 
         The number of the introduction to which it belongs, if it does.
         """
-        gone = update(room).where(room.c.id == identity, room.c.state == "open").values(state="wanted", matrix_id=None)
-        if not await self._s.run(gone):
+        gone = update(room).where(room.c.id == identity, room.c.state == "open")
+        if not await self._s.run(gone.values(state="wanted", matrix_id=None, empty_until=None)):
             return None
         await self.retire_alias(identity)
         await self._s.run(update(member).where(member.c.room_id == identity).values(membership="none"))
@@ -211,6 +230,7 @@ class Rooms(Repository):
                 room.c.state != "closed",
                 or_(
                     room.c.state.in_(["wanted", "closing"]),
+                    room.c.empty_until.is_not(None),
                     room.c.id.in_(select(member.c.room_id).where(strangers)),
                     room.c.id.in_(select(outbox.c.room_id).where(outbox.c.state == "pending")),
                 ),
@@ -238,5 +258,6 @@ def _room(rows: Sequence[Row[Any]]) -> Room:
         alias=row.alias,
         matrix_id=row.matrix_id,
         state=row.state,
+        empty_until=row.empty_until,
         members=tuple(Member(who.user_id, who.wanted, who.membership) for who in rows if who.user_id is not None),
     )

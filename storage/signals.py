@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, select, update
 
 from domain.address import Address
 from domain.birth import BirthDate
@@ -143,6 +143,26 @@ class Signals(Repository):
         # A child whose date is not fully known may have no tag at all.
         if keyed:
             await self._s.run(insert(tag), keyed)
+
+    async def correct(self, which: Signal, child: Child, look_on: date, tags: Collection[str]) -> Signal:
+        """It is about this child; found by these tags and by none that it had."""
+        self._s.effects += 1
+        made = generation(self._s.vault.tag_version)
+        changed = {"sealed_child": which.key.seal(pack(child)), "look_on": look_on, "tag_generation": made}
+        await self._s.run(update(signal).where(signal.c.id == which.id).values(changed))
+        await self._s.run(delete(tag).where(tag.c.signal_id == which.id))
+        await self.add_tags({which.id: tags})
+        return replace(which, child=child)
+
+    async def address(self, which: Signal, addressees: Sequence[str]) -> None:
+        """These have to be told of it, and nobody else any more; who was told stays told."""
+        of_it = notice.c.signal_id == which.id
+        others = and_(of_it, notice.c.told_on.is_(None), notice.c.addressee.not_in(addressees))
+        await self._s.run(delete(notice).where(others))
+        known = {row.addressee for row in await self._s.all(select(notice.c.addressee).where(of_it))}
+        new = [{"signal_id": which.id, "addressee": who, "told_on": None} for who in addressees if who not in known]
+        if new:
+            await self._s.run(insert(notice), new)
 
     async def get(self, number: int) -> Signal | None:
         row = await self._s.one(select(signal).where(signal.c.id == number))

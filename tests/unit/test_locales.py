@@ -17,9 +17,10 @@ import handlers
 from domain.birth import BirthDate
 from domain.life import TABLE, Event, State
 from domain.notice import must_tell
+from handlers.command import Commands
 from handlers.guide import CHAPTERS
 from handlers.life import text_of
-from handlers.reception import commands
+from handlers.reception import commands, in_room
 from handlers.why import TOLD
 from handlers.words import Line, line, say
 from locales import LANGUAGES, catalogue
@@ -71,8 +72,8 @@ def names_in_code() -> set[str]:
 
 def names_from_descriptions() -> set[str]:
     """The names that commands, faults and rules put together."""
-    parameters = {parameter.name for command in commands.all for parameter in command.parameters}
-    names = {f"help.{command.name}" for command in commands.all}
+    parameters = own_parameters()
+    names = {f"help.{command.name}" for command in (*commands.all, *in_room.all)}
     names |= {f"{what}.{name}" for what in ("ask", "example") for name in parameters}
     names |= {f"bad.{name}.{code}" for name, codes in refusals().items() for code in codes}
     names |= {f"signal.list.{state}" for state in State if state is not State.ERASED}
@@ -99,6 +100,12 @@ def names_from_the_table() -> set[str]:
     return told - {"signal.withdrawn"} | {f"alarm.{row.alarm}" for row in TABLE if row.alarm is not None}
 
 
+def own_parameters() -> set[str]:
+    """Those that stand for no other."""
+    every = (parameter for command in commands.all for parameter in command.parameters)
+    return {parameter.name for parameter in every if parameter.stands_for is None}
+
+
 def refusals() -> dict[str, set[str]]:
     """For each parameter the codes with which its reader refuses."""
     name = {"empty", "too_long", "not_a_name"}
@@ -109,7 +116,7 @@ def refusals() -> dict[str, set[str]]:
         "ref": {"unreadable"}, "page": {"unreadable"}, "name": {"unreadable"}, "user_id": {"unreadable"},
         "organisation": {"unreadable"}, "function": {"unreadable"}, "email": {"unreadable"}, "phone": {"unreadable"},
         "reason": {"unknown_choice"}, "language": {"unknown_choice"}, "leaflet": {"unknown_choice"},
-        "review": {"unreadable"}, "decision": {"unknown_choice"},
+        "review": {"unreadable"}, "decision": {"unknown_choice"}, "field": {"unknown_choice"},
     }  # fmt: skip
 
 
@@ -133,11 +140,12 @@ def test_the_codes_of_the_rules_are_these() -> None:
 
 
 def test_every_parameter_refuses_with_a_text() -> None:
-    parameters = {parameter.name for command in commands.all for parameter in command.parameters}
+    parameters = own_parameters()
     assert parameters == set(refusals())
 
 
-def test_every_command_can_be_said_in_every_language() -> None:
+@pytest.mark.parametrize("commands", [commands, in_room])
+def test_every_command_can_be_said_in_every_language(commands: Commands) -> None:
     spellings = [word for command in commands.all for words in command.words.values() for word in set(words)]
     for command in commands.all:
         assert set(command.words) == set(LANGUAGES)
@@ -152,11 +160,12 @@ def test_every_command_can_be_said_in_every_language() -> None:
         assert len([command for command in commands.all if any(word in words for words in command.words.values())]) == 1
 
 
-def test_help_shows_how_each_command_is_spelled() -> None:
+@pytest.mark.parametrize(("commands", "sign"), [(commands, ""), (in_room, "!")])
+def test_help_shows_how_each_command_is_spelled(commands: Commands, sign: str) -> None:
     for language in LANGUAGES:
         for command in commands.all:
             shown = catalogue(language)[f"help.{command.name}"]
-            assert f"`{command.words[language][0]}" in shown, (language, command.name)
+            assert f"`{sign}{command.words[language][0]}" in shown, (language, command.name)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from handlers.guide import FILES, guide
-from handlers.reception import commands
+from handlers.reception import commands, in_room
 
 if __name__ == "__main__":
     for language, name in FILES.items():
-        (Path(__file__).parent.parent / name).write_text(guide(language, commands.all), encoding="utf-8")
+        (Path(__file__).parent.parent / name).write_text(
+            guide(language, (*commands.all, *in_room.all)), encoding="utf-8"
+        )

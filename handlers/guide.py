@@ -27,6 +27,7 @@ def _parts(language: str, commands: Sequence[Command]) -> Iterator[str]:
         yield body.replace("\n", "\n\n")
     for title, who in (
         ("guide.commands", {Who.PROFESSIONAL, Who.EVERYBODY}),
+        ("guide.room", {Who.PARTICIPANT}),
         ("guide.coordinator", {Who.COORDINATOR}),
     ):
         yield f"## {texts[title]}"
@@ -42,7 +43,7 @@ def _described(command: Command, language: str) -> Iterator[str]:
     asked = [
         "- " + texts[f"ask.{parameter.name}"].format(example=texts[f"example.{parameter.name}"])
         for parameter in command.parameters
-        if not parameter.optional
+        if not parameter.optional and parameter.stands_for is None
     ]
     if asked:
         yield texts["guide.asks"]

@@ -88,7 +88,7 @@ def names_from_descriptions() -> set[str]:
     names |= {f"professional.{done}{you}" for done in ("suspended", "restored") for you in ("", ".you")}
     names |= {f"review.decided.{heard}{said}" for heard in ("", "by_other.", "before.") for said in ("yes", "no")}
     names |= {f"why.{reason}" for reason in TOLD}
-    names |= {"guide", *(f"guide.{part}" for part in (*CHAPTERS, "commands", "coordinator", "asks"))}
+    names |= {"guide", *(f"guide.{part}" for part in (*CHAPTERS, "commands", "room", "coordinator", "asks"))}
     names |= {"welcome.professional", "welcome.coordinator", "error.too_old", "error.not_born", "audit.head"}
     return names
 

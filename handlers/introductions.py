@@ -1,7 +1,7 @@
 """Introductions: two professionals find each other, a third joins, people leave, and the room is emptied."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from domain.life import State
@@ -312,17 +312,20 @@ async def _known_before(office: Office, joined: Introduction, reader: str, peopl
 
 
 async def tell_of_earlier(office: Office, new: Signal, earlier: Sequence[Signal]) -> None:
-    """Who was involved before: told once, to the new party only; the others hear nothing."""
+    """Who was involved before: told once, to the new party only; the others hear nothing.
+
+    `earlier`: one signal of each of them.
+    """
     if not earlier:
         return
     uow = office.uow
-    until: dict[str, date] = {}
+    lines: list[Line] = []
+    participants: list[dict[str, str]] = []
     for signal in earlier:
         await uow.pairs.disclose(signal, new.owner, "earlier")
-        until[signal.owner] = max(until.get(signal.owner, date.min), signal.ended_on or signal.active_until)
-    people = [await _person(office, user_id) for user_id in until]
-    lines = [line("match.earlier.one", contact=contact_line(person), until=until[person.user_id]) for person in people]
-    participants = [contact_of(person) | {"until": until[person.user_id].isoformat()} for person in people]
+        person, until = await _person(office, signal.owner), signal.ended_on or signal.active_until
+        lines.append(line("match.earlier.one", contact=contact_line(person), until=until))
+        participants.append(contact_of(person) | {"until": until.isoformat()})
     shown = card(
         "match.earlier",
         line("match.earlier", signal=new.ref),

@@ -4,8 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -72,6 +74,29 @@ async def test_two_processes_may_open_an_empty_database_together(database_url: s
     for storage in both:
         await storage.ping()
         await storage.close()
+
+
+def _before_reminders(connection: Connection) -> None:
+    """What a version of before would have left."""
+    config = _migrations()
+    config.attributes["connection"] = connection
+    every = ScriptDirectory.from_config(config).walk_revisions()
+    (reminders,) = [each for each in every if each.path.endswith("_reminders.py")]
+    assert isinstance(reminders.down_revision, str)
+    command.downgrade(config, reminders.down_revision)
+
+
+async def test_signals_of_before_reminders_are_kept_and_looked_at_in_time(archive: Archive) -> None:
+    async with archive.storage.unit() as uow:
+        placed = await place(uow, "S-000001")
+    async with archive.storage._engine.begin() as connection:
+        await connection.run_sync(_before_reminders)
+    again = await archive.open_another()
+    async with again.reading() as uow:
+        (found,) = await uow.signals.to_look_at(placed.placed_on, 10)
+        assert found == placed
+        assert not found.reminded
+    await again.close()
 
 
 async def test_a_newer_database_is_refused_and_left_alone(archive: Archive) -> None:

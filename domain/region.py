@@ -13,7 +13,8 @@ class Region:
     `coordinators` are the Matrix ids of the first ones; the reviews of shielded children are for
     `shielded_coordinator` alone, who is the first of them unless another is named. Terms in years or days; `daily_cap`
     in signals per professional and day; `card_minutes`: how long the bot's own cards that hold a child's data stay
-    readable.
+    readable. After `notice_days` a family that was not told is asked about; telling it may be postponed for
+    `postpone_days` at a time. `kindcheck`: the region's own questions, a line each.
     """
 
     name: str
@@ -27,9 +28,12 @@ class Region:
     erase_from: Literal["placed", "inactive"] = "placed"
     contact_days: int = 10
     close_days: int = 30
+    notice_days: tuple[int, ...] = (3, 14)
+    postpone_days: int = 14
     daily_cap: int = 50
     different_organisations: bool = False
     card_minutes: int = 60
+    kindcheck: tuple[str, ...] = ()
 
     @property
     def of_shielded(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TypeVar
 
+from domain.notice import Notice
 from handlers.cards import Card, card
 from handlers.office import Office
 from handlers.words import Line, line
@@ -67,7 +68,7 @@ async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -
             own,
             [person for person, _ in others],
             [person for person, _ in news],
-            family_told=await uow.signals.told(own) is not None,
+            family=_family(await uow.notices.get(own), own.ref, uow.today),
         )
         await office.tell(reader.user_id, shown)
     for user_id in returned:
@@ -77,14 +78,14 @@ async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -
 
 
 def _notice(
-    joined: Introduction, own: Signal, others: Sequence[Person], news: Sequence[Person], *, family_told: bool
+    joined: Introduction, own: Signal, others: Sequence[Person], news: Sequence[Person], *, family: tuple[Line, ...]
 ) -> Card:
     is_new_here = len(others) == len(news)
     return card(
         "match.notice",
         line("match.notice" if is_new_here else "match.notice.newcomer", signal=own.ref),
         *(contact_line(person) for person in news),
-        *(() if family_told else (line("match.tell_family_first"),)),
+        *family,
         line("match.call", call_by=joined.call_by),
         line("match.room" if is_new_here else "match.room.same", ref=joined.ref),
         ref=joined.ref,
@@ -92,6 +93,15 @@ def _notice(
         participants=[contact_of(person) for person in others],
         call_by=joined.call_by.isoformat(),
     )
+
+
+def _family(notice: Notice, ref: str, today: date) -> tuple[Line, ...]:
+    """A family is told before others are spoken to about it, unless that was postponed."""
+    if not notice.left:
+        return ()
+    if notice.postponed_until(today) is not None:
+        return (line("match.family_later"),)
+    return (line("match.tell_family_first", ref=ref),)
 
 
 async def arrived(office: Office, number: int, user_id: str) -> None:

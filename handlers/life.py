@@ -27,7 +27,7 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     if follows.leaves:
         await leave(office, signal, at_once=follows.empties)
     await uow.audit.write(by, f"signal.{event}", signal.key)
-    if follows.tell is not None and by != signal.owner and await _hears(office, signal.owner):
+    if follows.tell is not None and by != signal.owner and await hears(office, signal.owner):
         await office.tell(signal.owner, card(follows.tell, line(follows.tell, ref=signal.ref), ref=signal.ref))
     if follows.to is State.ERASED:
         if await uow.reviews.of_signal(signal):
@@ -88,12 +88,12 @@ async def _report(office: Office, signal: Signal, event: Event) -> None:
         # Of a death others hear from people, not from Wenk.
         return
     for user_id, other in shown.items():
-        if await _hears(office, user_id):
+        if await hears(office, user_id):
             told = line("match.mistake", name=name, signal=other.ref)
             await office.tell(user_id, card("match.mistake", told, signal=other.ref, user_id=signal.owner))
 
 
-async def _hears(office: Office, user_id: str) -> bool:
+async def hears(office: Office, user_id: str) -> bool:
     """Who is suspended hears nothing of signals until restored."""
     person = await office.uow.people.get(user_id)
     return person is not None and person.professional == "active"

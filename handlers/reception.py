@@ -1,9 +1,12 @@
 """The front door: each message is refused or handled, answered once, and emptied."""
 
+from handlers.approvals import COMMANDS as APPROVALS
 from handlers.cards import Card, error
 from handlers.command import Commands
 from handlers.desk import desk_commands
 from handlers.dialogue import converse, react
+from handlers.kindcheck import COMMANDS as KINDCHECK
+from handlers.notice import COMMANDS as NOTICE
 from handlers.office import Message, Office, Proof, Talk
 from handlers.people import COMMANDS as PEOPLE
 from handlers.reviews import COMMANDS as REVIEWS
@@ -20,7 +23,9 @@ UNANSWERED = frozenset({"notice", "reaction"})
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
-    return Commands((*SIGNALS, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
+    return Commands(
+        (*SIGNALS, *NOTICE, *KINDCHECK, *desk_commands(lambda: commands.all), *REVIEWS, *APPROVALS, *PEOPLE)
+    )
 
 
 commands = all_commands()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -59,9 +59,9 @@ async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
             "signal.proposed",
             line("signal.proposed", **identity(child)),
             *((line("signal.proposed.partial"),) if not child.born.full else ()),
-            *((line("signal.proposed.secret"),) if child.shielded else ()),
+            *((line(f"signal.proposed.{child.address.kind}"),) if child.address.kind != "home" else ()),
             line(f"basis.{talk.region.basis}"),
-            line("signal.proposed.tell", whom=_whom(tell)),
+            line("signal.proposed.tell", whom=whom(tell)),
             line("signal.proposed.confirm"),
             personal=True,
             tell=list(tell),
@@ -87,7 +87,7 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         active_until=ends.active_until,
         look_on=next_look(State.ACTIVE, ends, uow.today),
         tags=tags_of(child),
-        addressees=tell,
+        remind_on=uow.today + timedelta(days=talk.region.notice_days[0]),
     )
     await uow.audit.write(talk.person.user_id, "signal.placed", signal.key)
     family = msgspec.msgpack.encode(Family(talk.values["surname"], talk.values["address"]))
@@ -95,7 +95,7 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         card(
             "signal.placed",
             line("signal.placed", ref=signal.ref, active_until=signal.active_until),
-            line("signal.placed.tell", whom=_whom(tell), ref=signal.ref),
+            line("signal.placed.tell", whom=whom(tell), ref=signal.ref),
             line("signal.placed.another", example=line("example.another")),
             ref=signal.ref,
             tell=list(tell),
@@ -122,10 +122,10 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
     """Somebody's own signals, a page at a time."""
     uow = talk.uow
     signals = await all_caught_up(talk.office, await uow.signals.of_owner(talk.person.user_id))
-    told = await uow.signals.told_of_owner(talk.person.user_id)
     pages = max(1, -(-len(signals) // PAGE))
     page = min(given.get("page", 1), pages)
     shown = signals[(page - 1) * PAGE : page * PAGE]
+    notices = await uow.notices.of(shown)
     lines = [
         line(
             f"signal.list.{signal.state}",
@@ -143,7 +143,7 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
             *lines,
             *more,
             personal=True,
-            signals=[_listed(signal, told.get(signal.id)) for signal in shown],
+            signals=[_listed(signal, notices[signal.id].told_on) for signal in shown],
             page=page,
             pages=pages,
         )
@@ -193,7 +193,8 @@ def _child(given: Mapping[str, Any]) -> Child:
     return Child(given["given"], given["surname"], given["born"], given["address"])
 
 
-def _whom(tell: tuple[str, ...]) -> Line:
+def whom(tell: tuple[str, ...]) -> Line:
+    """Who is told, in words."""
     return line("tell." + "_".join(tell))
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from domain.life import next_look, plan
 from domain.region import Region
+from handlers.approvals import lapse
 from handlers.cards import card
 from handlers.introductions import close
 from handlers.life import catch_up
+from handlers.notice import remind
 from handlers.office import Message, Office, Proof
 from handlers.reception import cannot_open, receive
 from handlers.reviews import look_closer, repeat
@@ -127,6 +129,16 @@ async def reviews(office: Office, limit: int) -> int:
     return await repeat(office, limit)
 
 
+async def approvals(office: Office, limit: int) -> int:
+    """What a second coordinator was asked to agree with, and nobody answered for a day."""
+    return await lapse(office, limit)
+
+
+async def notices(office: Office, limit: int) -> int:
+    """Families of which it is time to ask whether they were told."""
+    return await remind(office, limit)
+
+
 async def introductions(office: Office, limit: int) -> int:
     """Introductions whose last day has come."""
     found = await office.uow.introductions.to_close(office.uow.today, limit)
@@ -199,6 +211,14 @@ async def _reviews_due(uow: UnitOfWork) -> int:
     return await uow.reviews.count_to_repeat()
 
 
+async def _approvals_due(uow: UnitOfWork) -> int:
+    return await uow.approvals.count_lapsed()
+
+
+async def _notices_due(uow: UnitOfWork) -> int:
+    return await uow.notices.count_to_look_at(uow.today)
+
+
 async def _introductions_due(uow: UnitOfWork) -> int:
     return len(await uow.introductions.to_close(uow.today, _ALL))
 
@@ -230,6 +250,8 @@ STEPS: tuple[Step, ...] = (
     Step(introductions, _introductions_due),
     _REMATCHES,
     Step(reviews, _reviews_due),
+    Step(approvals, _approvals_due),
+    Step(notices, _notices_due),
     Step(cards, _cards_due),
     Step(questions, _questions_due),
     Step(lost_keys, _keys_lost),

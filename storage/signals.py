@@ -1,4 +1,4 @@
-"""Signals: sealed children, the tags that find them, and who of the family was told."""
+"""Signals: sealed children, and the tags that find them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +21,7 @@ from storage.vault import SignalKey
 class Signal:
     """One professional's involvement with one child.
 
-    `active_until` is the first day on which it is inactive; `ended_on` is set once it ended; `told` is the day on
-    which the last of the addressees was told, or None while somebody still has to be.
+    `active_until` is the first day on which it is inactive; `ended_on` is set once it ended.
     """
 
     id: int
@@ -59,6 +58,7 @@ def _unpack(packed: bytes) -> Child:
 
 
 _PLACE = insert(signal).returning(signal.c.id)
+_NOTICE = insert(notice)
 _FOUND_BY = (
     select(signal)
     .where(
@@ -76,9 +76,12 @@ class Signals(Repository):
 
     async def add(  # noqa: PLR0913 (one row, its columns)
         self, *, ref: str, owner: str, basis: str, child: Child, active_until: date, look_on: date,
-        tags: Collection[str], addressees: Sequence[str],
+        tags: Collection[str], remind_on: date,
     ) -> Signal:  # fmt: skip
-        """Place a signal today; `tags` are the canonical strings by which it is to be found."""
+        """Place a signal today; `tags` are the canonical strings by which it is to be found.
+
+        `remind_on`: when to ask whether the family was told.
+        """
         self._s.effects += 1
         key, wrapped = self._s.vault.new_signal_key(ref)
         number: int = await self._s.value(
@@ -102,9 +105,7 @@ class Signals(Repository):
         keyed = [{"tag": keyed, "signal_id": number} for keyed in self._s.vault.tags(set(tags))]
         if keyed:
             await self._s.run(insert(tag), keyed)
-        await self._s.run(
-            insert(notice), [{"signal_id": number, "addressee": who, "told_on": None} for who in addressees]
-        )
+        await self._s.run(_NOTICE, {"signal_id": number, "look_on": remind_on, "sealed": None})
         return Signal(
             id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,
             active_until=active_until, ended_on=None, child=child, key=key,
@@ -184,24 +185,6 @@ class Signals(Repository):
             select(signal).where(signal.c.look_on <= day).order_by(signal.c.look_on, signal.c.id).limit(limit)
         )
         return [self._signal(row) for row in rows]
-
-    async def told(self, which: Signal) -> date | None:
-        """The day on which the last addressee was told; None while somebody was not."""
-        rows = await self._s.all(select(notice.c.told_on).where(notice.c.signal_id == which.id))
-        days = [row.told_on for row in rows]
-        return max(days) if days and None not in days else None
-
-    async def told_of_owner(self, owner: str) -> dict[int, date | None]:
-        """`told` for all signals of one professional."""
-        rows = await self._s.all(
-            select(notice.c.signal_id, notice.c.told_on)
-            .join(signal, signal.c.id == notice.c.signal_id)
-            .where(signal.c.owner == owner)
-        )
-        told: dict[int, list[date | None]] = {}
-        for row in rows:
-            told.setdefault(row.signal_id, []).append(row.told_on)
-        return {number: max(day for day in days if day) if None not in days else None for number, days in told.items()}
 
     def _signal(self, row: Row[Any]) -> Signal:
         key = self._s.vault.signal_key(row.ref, row.key_version, row.wrapped_key)

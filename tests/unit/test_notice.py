@@ -125,13 +125,13 @@ terms_of_a_region = st.lists(st.integers(1, 40), min_size=1, max_size=4, unique=
 def test_each_reminder_is_given_once_never_early_and_never_two_on_a_day(
     terms: list[int], gaps: list[int], postponed: int | None
 ) -> None:
-    """Sweeps at any distance, several on one day among them; the last one comes so late that all is due."""
+    """Sweeps at any distance, several on one day among them; the last ones come so late that all is due."""
     notice = Notice(must=("parents",), since=TODAY)
     if postponed is not None:
         notice = notice.postpone(TODAY + timedelta(days=postponed))
     look: date | None = notice.next_look(terms, TODAY)
     on, said = TODAY, list[tuple[Chase, date]]()
-    for gap in (*gaps, *[100] * (len(terms) + 3)):
+    for gap in (*gaps, *[100, 0] * (len(terms) + 3)):
         on += timedelta(days=gap)
         if look is None or on < look:
             assert look is not None or said[-1][0] is Chase.REPORT

@@ -119,11 +119,16 @@ async def remind(office: Office, limit: int) -> int:
     uow = office.uow
     due = await uow.notices.to_look_at(uow.today, limit)
     for number in due:
-        found = await uow.signals.get(number)
-        signal = await catch_up(office, found) if found is not None else None
-        if signal is not None:
-            await _chase(office, signal)
+        await remind_of(office, number)
     return len(due)
+
+
+async def remind_of(office: Office, number: int) -> None:
+    """The same for one signal."""
+    found = await office.uow.signals.get(number)
+    signal = await catch_up(office, found) if found is not None else None
+    if signal is not None:
+        await _chase(office, signal)
 
 
 async def _chase(office: Office, signal: Signal) -> None:

@@ -13,7 +13,7 @@ from handlers.approvals import lapse
 from handlers.cards import card
 from handlers.introductions import close
 from handlers.life import catch_up
-from handlers.notice import remind
+from handlers.notice import remind, remind_of
 from handlers.office import Message, Office, Proof
 from handlers.reception import cannot_open, receive
 from handlers.reviews import look_closer, repeat
@@ -33,11 +33,20 @@ _HEAD_OF_AUDIT = "audit.head"
 
 
 @dataclass(frozen=True, slots=True)
+class OneByOne:
+    """How to do for each signal by itself what a batch could not: the numbers of those that are due, unopened."""
+
+    numbers: Callable[[UnitOfWork], Awaitable[Sequence[int]]]
+    act: Callable[[Office, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """`act` does at most so much of what is due, and says how much it was; `count` how much there is, by an index."""
 
     act: Callable[[Office, int], Awaitable[int]]
     count: Callable[[UnitOfWork], Awaitable[int]]
+    one_by_one: OneByOne | None = None
 
     @property
     def name(self) -> str:
@@ -56,8 +65,8 @@ async def run_due(storage: Storage, region: Region) -> int:
             done += await _run(storage, region, step)
         except Exception as fault:  # noqa: BLE001 (raised below)
             faults.append(fault)
-            if step.act is signals:
-                done += await _one_by_one(storage, region)
+            if step.one_by_one is not None:
+                done += await _one_by_one(storage, region, step.one_by_one)
     if faults:
         raise faults[0]
     return done
@@ -80,18 +89,16 @@ async def _run(storage: Storage, region: Region, step: Step) -> int:
             return done
 
 
-async def _one_by_one(storage: Storage, region: Region) -> int:
+async def _one_by_one(storage: Storage, region: Region, each: OneByOne) -> int:
     """Each signal in a unit of work of its own: one of them is damaged, and the others are due all the same."""
     done = 0
     async with storage.reading() as uow:
-        numbers = await uow.signals.numbers_to_look_at(uow.today)
+        numbers = await each.numbers(uow)
     for number in numbers:
         with suppress(Exception):  # the batch's own fault is raised, and names the part
             async with storage.unit() as uow:
-                signal = await uow.signals.get(number)
-                if signal is not None:
-                    await _look_at(Office(uow, region), signal)
-                    done += 1
+                await each.act(Office(uow, region), number)
+            done += 1
     return done
 
 
@@ -113,6 +120,12 @@ async def _look_at(office: Office, signal: Signal) -> None:
     if await catch_up(office, signal) is signal:
         ahead = plan(signal.placed_on, signal.child.born, office.region.terms, signal.ended_on)
         await office.uow.signals.look_again(signal, next_look(signal.state, ahead, office.uow.today))
+
+
+async def _look_at_one(office: Office, number: int) -> None:
+    signal = await office.uow.signals.get(number)
+    if signal is not None:
+        await _look_at(office, signal)
 
 
 async def rematches(office: Office, limit: int) -> int:
@@ -199,8 +212,12 @@ def _ms(uow: UnitOfWork) -> int:
     return int(uow.now.timestamp() * 1000)
 
 
+async def _signals_to_look_at(uow: UnitOfWork) -> Sequence[int]:
+    return await uow.signals.numbers_to_look_at(uow.today)
+
+
 async def _signals_due(uow: UnitOfWork) -> int:
-    return len(await uow.signals.numbers_to_look_at(uow.today))
+    return len(await _signals_to_look_at(uow))
 
 
 async def _rematches_due(uow: UnitOfWork) -> int:
@@ -213,6 +230,10 @@ async def _reviews_due(uow: UnitOfWork) -> int:
 
 async def _approvals_due(uow: UnitOfWork) -> int:
     return await uow.approvals.count_lapsed()
+
+
+async def _notices_to_look_at(uow: UnitOfWork) -> Sequence[int]:
+    return await uow.notices.to_look_at(uow.today, _ALL)
 
 
 async def _notices_due(uow: UnitOfWork) -> int:
@@ -246,12 +267,12 @@ async def _mail_due(uow: UnitOfWork) -> int:
 _REMATCHES = Step(rematches, _rematches_due)
 
 STEPS: tuple[Step, ...] = (
-    Step(signals, _signals_due),
+    Step(signals, _signals_due, OneByOne(_signals_to_look_at, _look_at_one)),
     Step(introductions, _introductions_due),
     _REMATCHES,
     Step(reviews, _reviews_due),
     Step(approvals, _approvals_due),
-    Step(notices, _notices_due),
+    Step(notices, _notices_due, OneByOne(_notices_to_look_at, remind_of)),
     Step(cards, _cards_due),
     Step(questions, _questions_due),
     Step(lost_keys, _keys_lost),

@@ -1,19 +1,16 @@
 """Who of a family was told: sealed, so that the database does not tell who had to be, which tells an age."""
 
-import struct
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
-from domain.notice import ADDRESSEES, Notice, must_tell
+from domain.notice import Notice, must_tell
 from storage.schema import notice
 from storage.session import Repository
 from storage.signals import Signal
-
-# As long for every family: since when, how often reminded, and the day of each addressee (0: not told).
-_SEALED = struct.Struct(">Ib2I")
+from storage.telling import pack, unpack
 
 
 class Notices(Repository):
@@ -34,8 +31,7 @@ class Notices(Repository):
     async def put(self, which: Signal, changed: Notice, look_on: date | None) -> None:
         """How far it is now, and when to look again."""
         self._s.effects += 1
-        days = [changed.told[who].toordinal() if who in changed.told else 0 for who in ADDRESSEES]
-        sealed = which.key.seal(_SEALED.pack(changed.since.toordinal(), changed.reminded, *days))
+        sealed = which.key.seal(pack(changed))
         await self._s.run(update(notice).where(notice.c.signal_id == which.id).values(sealed=sealed, look_on=look_on))
 
     async def look_again(self, which: Signal, on: date | None) -> None:
@@ -55,6 +51,4 @@ def _notice(row: Row[Any], of: Signal) -> Notice:
     must = must_tell(of.child.born, of.placed_on)
     if row.sealed is None:
         return Notice(must=must, since=of.placed_on)
-    since, reminded, *days = _SEALED.unpack(of.key.open(row.sealed))
-    told = {who: date.fromordinal(day) for who, day in zip(ADDRESSEES, days, strict=True) if day}
-    return Notice(must=must, since=date.fromordinal(since), told=told, reminded=reminded)
+    return unpack(of.key.open(row.sealed), must)

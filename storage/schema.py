@@ -119,7 +119,7 @@ notice = Table(
     _signal("signal_id", primary_key=True),
     # When to ask whether the family was told; none once that is of no use.
     Column("look_on", Date),
-    # None: nobody was told, nor reminded, yet.
+    # None: placed before this was sealed, and nothing happened since.
     Column("sealed", LargeBinary),
     Index(None, "look_on"),
 )

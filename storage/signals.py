@@ -12,8 +12,10 @@ from domain.address import Address
 from domain.birth import BirthDate
 from domain.child import Child
 from domain.life import State
+from domain.notice import Notice
 from storage.schema import notice, signal, tag
 from storage.session import REGION, Repository
+from storage.telling import pack
 from storage.vault import SignalKey
 
 
@@ -105,7 +107,8 @@ class Signals(Repository):
         keyed = [{"tag": keyed, "signal_id": number} for keyed in self._s.vault.tags(set(tags))]
         if keyed:
             await self._s.run(insert(tag), keyed)
-        await self._s.run(_NOTICE, {"signal_id": number, "look_on": remind_on, "sealed": None})
+        untold = pack(Notice(must=(), since=self._s.today))
+        await self._s.run(_NOTICE, {"signal_id": number, "look_on": remind_on, "sealed": key.seal(untold)})
         return Signal(
             id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,
             active_until=active_until, ended_on=None, child=child, key=key,

@@ -189,7 +189,7 @@ def _fill_sqlite(
 
 def _put_aside(connection: Connection, sealed: Sequence[tuple[dict[str, Any], tuple[bytes, ...]]]) -> None:
     connection.execute(insert(signal), [values for values, _ in sealed])
-    told = [{"signal_id": values["id"], "addressee": "parents", "told_on": None} for values, _ in sealed]
+    told = [{"signal_id": values["id"], "look_on": None, "sealed": None} for values, _ in sealed]
     connection.execute(insert(notice), told)
     keyed = [(one, values["id"]) for values, all_of_it in sealed for one in all_of_it]
     connection.exec_driver_sql("INSERT INTO aside VALUES (?, ?)", keyed)

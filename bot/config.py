@@ -1,9 +1,10 @@
 """The config file (TOML). An unknown key is an error that names the nearest known one."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,13 +18,15 @@ _HTTP: Final = ("http://", "https://")
 _SQLITE: Final = "sqlite+aiosqlite:///"
 _DATABASES: Final = (_SQLITE, "postgresql+psycopg://")
 _COUNTS: Final = (
-    "active_years", "erase_years", "remind_days", "contact_days", "close_days", "daily_cap", "card_minutes",
+    "active_years", "erase_years", "remind_days", "contact_days", "close_days", "postpone_days", "daily_cap",
+    "card_minutes",
 )  # fmt: skip
 _LAW: Final = {"active_years": 2, "erase_years": 5}
 """The most that a region may choose: the leaflet's own terms."""
 _LINES: Final = 5
 _LONGEST_LINE: Final = 80
 """So much fits in the leaflet."""
+_MOST_QUESTIONS: Final = 6
 _LAST_PORT: Final = 65535
 
 
@@ -155,6 +158,10 @@ def _check(config: Config) -> None:
         f"[region] remind_days: at most {most}, with active_years = {region.active_years}", region.remind_days <= most
     )
     _demand(
+        "[region] notice_days must be one or more days, from 1 up, each later than the last", _rises(region.notice_days)
+    )
+    _demand("[region] kindcheck: at most six questions, none of them empty", _can_be_asked(region.kindcheck))
+    _demand(
         "[region] coordinators must be one or more Matrix ids, such as @anna:example.nl",
         bool(region.coordinators) and all(map(_is_user_id, region.coordinators)),
     )
@@ -175,6 +182,14 @@ def _check(config: Config) -> None:
 def _demand(what: str, holds: bool) -> None:  # noqa: FBT001 (reads as a sentence)
     if not holds:
         raise ConfigFault(what)
+
+
+def _rises(days: Sequence[int]) -> bool:
+    return bool(days) and all(one < later for one, later in pairwise((0, *days)))
+
+
+def _can_be_asked(questions: Sequence[str]) -> bool:
+    return len(questions) <= _MOST_QUESTIONS and all(map(str.strip, questions))
 
 
 def _is_user_id(text: str) -> bool:

@@ -13,7 +13,8 @@ class Region:
     `coordinators` are the Matrix ids of the first ones; the reviews of shielded children are for
     `shielded_coordinator` alone, who is the first of them unless another is named. Terms in years or days; `daily_cap`
     in signals per professional and day; `card_minutes`: how long the bot's own cards that hold a child's data stay
-    readable.
+    readable. After `notice_days` a family that was not told is asked about; telling it may be postponed for
+    `postpone_days` at a time. `kindcheck`: the region's own questions, a line each.
     The leaflet says who is responsible (`controller`, empty: the executive of `name`) and, a line each, how to reach
     `contact` and the data protection officer.
     """
@@ -33,9 +34,12 @@ class Region:
     remind_days: int = 30
     contact_days: int = 10
     close_days: int = 30
+    notice_days: tuple[int, ...] = (3, 14)
+    postpone_days: int = 14
     daily_cap: int = 50
     different_organisations: bool = False
     card_minutes: int = 60
+    kindcheck: tuple[str, ...] = ()
 
     @property
     def of_shielded(self) -> str:

@@ -7,8 +7,11 @@ from handlers.words import Line, Text, say
 from storage.outbox import ENCLOSE
 
 TO_ACT_ON = frozenset(
-    {"match.notice", "match.introduction", "match.earlier", "signal.expiring", "review.opened", "alarm", "restored"}
-)
+    {
+        "match.notice", "match.introduction", "match.earlier", "signal.expiring", "notice.reminder", "notice.refused",
+        "notice.overdue", "review.opened", "approval.opened", "alarm", "restored",
+    }
+)  # fmt: skip
 """Clients show no notification for `m.notice`: these kinds somebody must act on are `m.text`."""
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from domain.introducing import Pairing
 from domain.life import State, next_look
 from domain.matching import Verdict
-from domain.notice import must_tell
 from handlers.cards import card, error
 from handlers.command import Command, Parameter, Who, one_of
 from handlers.dialogue import ask_again
@@ -46,7 +45,10 @@ async def correct(talk: Talk, given: Mapping[str, Any]) -> None:
     ahead = ahead_of(talk.office, replace(old, child=child))
     look_on = next_look(old.state, ahead, uow.today, reminded=old.reminded)
     new = await uow.signals.correct(old, child, look_on, tags_of(child))
-    await uow.signals.address(new, must_tell(child.born, new.placed_on))
+    # Whom one must tell follows from the birth date.
+    notice = await uow.notices.get(new)
+    ask_on = None if new.state is State.INACTIVE else notice.next_look(talk.region.notice_days, uow.today)
+    await uow.notices.put(new, notice, ask_on)
     await uow.audit.write(talk.person.user_id, "signal.corrected", new.key)
     # What shows the old data; nor is that to be filled in for a brother or sister.
     await uow.outbox.drop_personal(talk.room_id)

@@ -1,10 +1,11 @@
 """Introductions: two professionals find each other, a third joins, people leave, and the room is emptied."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 
 from domain.life import State
+from domain.notice import Notice
 from handlers.cards import Card, card
 from handlers.office import Office
 from handlers.words import Line, line
@@ -110,14 +111,14 @@ async def _announce(office: Office, joined: Introduction, news_to_each_other: Co
             others,
             [person for person, _ in news],
             [person for person, _ in hushed],
-            family_told=await uow.signals.told(own) is not None,
+            family=_family(await uow.notices.get(own), own.ref, uow.today),
         )
         await office.tell(reader.user_id, shown)
 
 
 def _notice(
     joined: Introduction, own: Signal, others: Sequence[Person], news: Sequence[Person], silent: Sequence[Person],
-    *, family_told: bool,
+    *, family: tuple[Line, ...],
 ) -> Card:  # fmt: skip
     is_new_here = len(others) == len(news)
     return card(
@@ -125,7 +126,7 @@ def _notice(
         line("match.notice" if is_new_here else "match.notice.newcomer", signal=own.ref),
         *(contact_line(person) for person in news),
         *(silent_line(person) for person in silent),
-        *(() if family_told else (line("match.tell_family_first"),)),
+        *family,
         line("match.call", call_by=joined.call_by),
         line("match.room" if is_new_here else "match.room.same", ref=joined.ref),
         ref=joined.ref,
@@ -133,6 +134,15 @@ def _notice(
         participants=[contact_of(person) for person in others],
         call_by=joined.call_by.isoformat(),
     )
+
+
+def _family(notice: Notice, ref: str, today: date) -> tuple[Line, ...]:
+    """A family is told before others are spoken to about it, unless that was postponed."""
+    if not notice.left:
+        return ()
+    if notice.postponed_until(today) is not None:
+        return (line("match.family_later"),)
+    return (line("match.tell_family_first", ref=ref),)
 
 
 async def arrived(office: Office, number: int, user_id: str) -> None:

@@ -39,7 +39,7 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
         await say_in_rooms(office, signal, follows.room)
     await uow.audit.write(by, f"signal.{event}", signal.key)
     text = text_of(follows)
-    if follows.owner and text and by != signal.owner and await _hears(office, signal.owner):
+    if follows.owner and text and by != signal.owner and await hears(office, signal.owner):
         await office.tell(signal.owner, card(follows.owner, line(text, ref=signal.ref), ref=signal.ref))
     if follows.to is State.ERASED:
         await take_back_shown(office, signal)
@@ -103,7 +103,7 @@ async def remind(office: Office, signal: Signal) -> bool:
     """
     uow = office.uow
     ahead = ahead_of(office, signal)
-    if signal.reminded or not to_remind(signal.state, ahead, uow.today) or not await _hears(office, signal.owner):
+    if signal.reminded or not to_remind(signal.state, ahead, uow.today) or not await hears(office, signal.owner):
         return False
     await uow.signals.remind(signal, next_look(signal.state, ahead, uow.today, reminded=True))
     await uow.audit.write(WENK, "signal.reminded", signal.key)
@@ -134,12 +134,12 @@ async def _report(office: Office, signal: Signal, follows: Transition, alarm: st
     if follows.shown is None:
         return
     for user_id, other in shown.items():
-        if other.state is not State.FROZEN and await _hears(office, user_id):
+        if other.state is not State.FROZEN and await hears(office, user_id):
             told = line(follows.shown, name=name, signal=other.ref)
             await office.tell(user_id, card(follows.shown, told, signal=other.ref, user_id=signal.owner))
 
 
-async def _hears(office: Office, user_id: str) -> bool:
+async def hears(office: Office, user_id: str) -> bool:
     """Who is suspended hears nothing of signals until restored."""
     person = await office.uow.people.get(user_id)
     return person is not None and person.professional == "active"

@@ -1,11 +1,14 @@
 """The front door: each message is refused or handled, answered once, and emptied."""
 
+from handlers.approvals import COMMANDS as APPROVALS
 from handlers.cards import Card, error
 from handlers.command import Commands
 from handlers.correcting import COMMANDS as CORRECTING
 from handlers.desk import desk_commands, room_commands
 from handlers.dialogue import converse, react
+from handlers.kindcheck import COMMANDS as KINDCHECK
 from handlers.leaflet import COMMANDS as LEAFLET
+from handlers.notice import COMMANDS as NOTICE
 from handlers.office import Message, Office, Proof, Talk
 from handlers.parting import COMMANDS as PARTING
 from handlers.people import COMMANDS as PEOPLE
@@ -24,8 +27,8 @@ UNANSWERED = frozenset({"notice", "reaction"})
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
-    own = (*SIGNALS, *RENEWING, *CORRECTING, *LEAFLET)
-    return Commands((*own, *desk_commands(lambda: commands.all), *REVIEWS, *PEOPLE))
+    own = (*SIGNALS, *RENEWING, *CORRECTING, *NOTICE, *LEAFLET, *KINDCHECK)
+    return Commands((*own, *desk_commands(lambda: commands.all), *REVIEWS, *APPROVALS, *PEOPLE))
 
 
 commands = all_commands()

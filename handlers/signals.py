@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -59,7 +59,7 @@ async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
             "signal.proposed",
             line("signal.proposed", **identity(child)),
             *((line("signal.proposed.partial"),) if not child.born.full else ()),
-            *((line("signal.proposed.secret"),) if child.shielded else ()),
+            *((line(f"signal.proposed.{child.address.kind}"),) if child.address.kind != "home" else ()),
             line(f"basis.{talk.region.basis}"),
             line("signal.proposed.tell", whom=whom(tell)),
             line("signal.proposed.confirm"),
@@ -108,7 +108,7 @@ async def store(talk: Talk, child: Child) -> tuple[Signal, tuple[str, ...]]:
         active_until=ends.active_until,
         look_on=next_look(State.ACTIVE, ends, uow.today, reminded=False),
         tags=tags_of(child),
-        addressees=tell,
+        remind_on=uow.today + timedelta(days=talk.region.notice_days[0]),
     )
     return signal, tell
 
@@ -129,10 +129,10 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
     """Somebody's own signals, a page at a time."""
     uow = talk.uow
     signals = await all_caught_up(talk.office, await uow.signals.of_owner(talk.person.user_id))
-    told = await uow.signals.told_of_owner(talk.person.user_id)
     pages = max(1, -(-len(signals) // PAGE))
     page = min(given.get("page", 1), pages)
     shown = signals[(page - 1) * PAGE : page * PAGE]
+    notices = await uow.notices.of(shown)
     lines = [
         line(
             f"signal.list.{signal.state}",
@@ -150,7 +150,7 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
             *lines,
             *more,
             personal=True,
-            signals=[_listed(signal, told.get(signal.id)) for signal in shown],
+            signals=[_listed(signal, notices[signal.id].told_on) for signal in shown],
             page=page,
             pages=pages,
         )

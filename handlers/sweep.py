@@ -8,9 +8,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from domain.region import Region
+from handlers.approvals import lapse
 from handlers.cards import card
 from handlers.introductions import close
 from handlers.life import look_at
+from handlers.notice import remind, remind_of
 from handlers.office import Message, Office, Proof
 from handlers.reception import cannot_open, receive
 from handlers.reviews import look_closer, repeat
@@ -29,11 +31,20 @@ _HEAD_OF_AUDIT = "audit.head"
 
 
 @dataclass(frozen=True, slots=True)
+class OneByOne:
+    """How to do for each signal by itself what a batch could not: the numbers of those that are due, unopened."""
+
+    numbers: Callable[[UnitOfWork], Awaitable[Sequence[int]]]
+    act: Callable[[Office, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """`act` does at most so much of what is due, and says how much it was; `count` how much there is, by an index."""
 
     act: Callable[[Office, int], Awaitable[int]]
     count: Callable[[UnitOfWork], Awaitable[int]]
+    one_by_one: OneByOne | None = None
 
     @property
     def name(self) -> str:
@@ -52,8 +63,8 @@ async def run_due(storage: Storage, region: Region) -> int:
             done += await _run(storage, region, step)
         except Exception as fault:  # noqa: BLE001 (raised below)
             faults.append(fault)
-            if step.act is signals:
-                done += await _one_by_one(storage, region)
+            if step.one_by_one is not None:
+                done += await _one_by_one(storage, region, step.one_by_one)
     if faults:
         raise faults[0]
     return done
@@ -76,18 +87,16 @@ async def _run(storage: Storage, region: Region, step: Step) -> int:
             return done
 
 
-async def _one_by_one(storage: Storage, region: Region) -> int:
+async def _one_by_one(storage: Storage, region: Region, each: OneByOne) -> int:
     """Each signal in a unit of work of its own: one of them is damaged, and the others are due all the same."""
     done = 0
     async with storage.reading() as uow:
-        numbers = await uow.signals.numbers_to_look_at(uow.today)
+        numbers = await each.numbers(uow)
     for number in numbers:
         with suppress(Exception):  # the batch's own fault is raised, and names the part
             async with storage.unit() as uow:
-                signal = await uow.signals.get(number)
-                if signal is not None:
-                    await look_at(Office(uow, region), signal)
-                    done += 1
+                await each.act(Office(uow, region), number)
+            done += 1
     return done
 
 
@@ -109,6 +118,12 @@ async def signals(office: Office, limit: int) -> int:
     return len(found)
 
 
+async def _look_at_one(office: Office, number: int) -> None:
+    signal = await office.uow.signals.get(number)
+    if signal is not None:
+        await look_at(office, signal)
+
+
 async def rematches(office: Office, limit: int) -> int:
     """Signals whose matches changed a moment ago: who else may meet now, and what coordinators have to decide."""
     due = await office.uow.rematches.due(limit)
@@ -121,6 +136,16 @@ async def rematches(office: Office, limit: int) -> int:
 async def reviews(office: Office, limit: int) -> int:
     """Reviews that nobody answered for a day."""
     return await repeat(office, limit)
+
+
+async def approvals(office: Office, limit: int) -> int:
+    """What a second coordinator was asked to agree with, and nobody answered for a day."""
+    return await lapse(office, limit)
+
+
+async def notices(office: Office, limit: int) -> int:
+    """Families of which it is time to ask whether they were told."""
+    return await remind(office, limit)
 
 
 async def introductions(office: Office, limit: int) -> int:
@@ -183,8 +208,12 @@ def _ms(uow: UnitOfWork) -> int:
     return int(uow.now.timestamp() * 1000)
 
 
+async def _signals_to_look_at(uow: UnitOfWork) -> Sequence[int]:
+    return await uow.signals.numbers_to_look_at(uow.today)
+
+
 async def _signals_due(uow: UnitOfWork) -> int:
-    return len(await uow.signals.numbers_to_look_at(uow.today))
+    return len(await _signals_to_look_at(uow))
 
 
 async def _rematches_due(uow: UnitOfWork) -> int:
@@ -193,6 +222,18 @@ async def _rematches_due(uow: UnitOfWork) -> int:
 
 async def _reviews_due(uow: UnitOfWork) -> int:
     return await uow.reviews.count_to_repeat()
+
+
+async def _approvals_due(uow: UnitOfWork) -> int:
+    return await uow.approvals.count_lapsed()
+
+
+async def _notices_to_look_at(uow: UnitOfWork) -> Sequence[int]:
+    return await uow.notices.to_look_at(uow.today, _ALL)
+
+
+async def _notices_due(uow: UnitOfWork) -> int:
+    return await uow.notices.count_to_look_at(uow.today)
 
 
 async def _introductions_due(uow: UnitOfWork) -> int:
@@ -222,10 +263,12 @@ async def _mail_due(uow: UnitOfWork) -> int:
 _REMATCHES = Step(rematches, _rematches_due)
 
 STEPS: tuple[Step, ...] = (
-    Step(signals, _signals_due),
+    Step(signals, _signals_due, OneByOne(_signals_to_look_at, _look_at_one)),
     Step(introductions, _introductions_due),
     _REMATCHES,
     Step(reviews, _reviews_due),
+    Step(approvals, _approvals_due),
+    Step(notices, _notices_due, OneByOne(_notices_to_look_at, remind_of)),
     Step(cards, _cards_due),
     Step(questions, _questions_due),
     Step(lost_keys, _keys_lost),

@@ -121,12 +121,16 @@ tag = Table(
     sqlite_with_rowid=False,
 )
 
+# Who of the family was told. Sealed, with whom one must tell: that would tell how old the child is.
 notice = Table(
     "notice",
     metadata,
     _signal("signal_id", primary_key=True),
-    Column("addressee", Text, primary_key=True),
-    Column("told_on", Date),
+    # When to ask whether the family was told; none once that is of no use.
+    Column("look_on", Date),
+    # None: placed before this was sealed, and nothing happened since.
+    Column("sealed", LargeBinary),
+    Index(None, "look_on"),
 )
 
 # Two signals that were compared and decided on: auto, confirmed, refused, or under review.
@@ -157,6 +161,23 @@ review = Table(
     Index(None, "low", "high", unique=True),
     Index(None, "high"),
     Index(None, "repeat_at"),
+)
+
+# What a second coordinator has to agree with, or did.
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    _region(),
+    Column("ref", Text, nullable=False, unique=True),
+    Column("asked_by", ForeignKey("person.user_id"), nullable=False),
+    # open, yes, no or lapsed
+    Column("decision", Text, nullable=False),
+    # When it lapses; none once it is decided.
+    Column("lapses_at", BigInteger),
+    # What is asked, and about whom; emptied once it is decided.
+    Column("sealed", LargeBinary),
+    Index(None, "lapses_at"),
 )
 
 # Signals whose matches are looked at once more in a moment, apart from what made them change.

@@ -1,4 +1,4 @@
-"""Signals: sealed children, the tags that find them, and who of the family was told."""
+"""Signals: sealed children, and the tags that find them."""
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,15 +6,17 @@ from datetime import date
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from domain.address import Address
 from domain.birth import BirthDate
 from domain.candidates import SCHEME
 from domain.child import Child
 from domain.life import State
+from domain.notice import Notice
 from storage.schema import notice, signal, tag
 from storage.session import REGION, Repository
+from storage.telling import pack as pack_notice
 from storage.vault import SignalKey
 
 
@@ -81,6 +83,7 @@ _SET_STATE = (
     .where(signal.c.id == bindparam("which"))
     .values(state=bindparam("to"), ended_on=bindparam("ended"), look_on=bindparam("look"))
 )
+_NOTICE = insert(notice)
 _FOUND_BY = (
     select(signal)
     .where(
@@ -101,9 +104,12 @@ class Signals(Repository):
 
     async def add(  # noqa: PLR0913 (one row, its columns)
         self, *, ref: str, owner: str, basis: str, child: Child, active_until: date, look_on: date,
-        tags: Collection[str], addressees: Sequence[str],
+        tags: Collection[str], remind_on: date,
     ) -> Signal:  # fmt: skip
-        """Place a signal today; `tags` are the canonical strings by which it is to be found."""
+        """Place a signal today; `tags` are the canonical strings by which it is to be found.
+
+        `remind_on`: when to ask whether the family was told.
+        """
         self._s.effects += 1
         key, wrapped = self._s.vault.new_signal_key(ref)
         number: int = await self._s.value(
@@ -126,9 +132,8 @@ class Signals(Repository):
             },
         )
         await self.add_tags({number: tags})
-        await self._s.run(
-            insert(notice), [{"signal_id": number, "addressee": who, "told_on": None} for who in addressees]
-        )
+        untold = pack_notice(Notice(must=(), since=self._s.today))
+        await self._s.run(_NOTICE, {"signal_id": number, "look_on": remind_on, "sealed": key.seal(untold)})
         return Signal(
             id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,
             active_until=active_until, ended_on=None, reminded=False, child=child, key=key,
@@ -153,16 +158,6 @@ class Signals(Repository):
         await self._s.run(delete(tag).where(tag.c.signal_id == which.id))
         await self.add_tags({which.id: tags})
         return replace(which, child=child)
-
-    async def address(self, which: Signal, addressees: Sequence[str]) -> None:
-        """These have to be told of it, and nobody else any more; who was told stays told."""
-        of_it = notice.c.signal_id == which.id
-        others = and_(of_it, notice.c.told_on.is_(None), notice.c.addressee.not_in(addressees))
-        await self._s.run(delete(notice).where(others))
-        known = {row.addressee for row in await self._s.all(select(notice.c.addressee).where(of_it))}
-        new = [{"signal_id": which.id, "addressee": who, "told_on": None} for who in addressees if who not in known]
-        if new:
-            await self._s.run(insert(notice), new)
 
     async def get(self, number: int) -> Signal | None:
         row = await self._s.one(select(signal).where(signal.c.id == number))
@@ -246,24 +241,6 @@ class Signals(Repository):
             select(signal).where(signal.c.look_on <= day).order_by(signal.c.look_on, signal.c.id).limit(limit)
         )
         return [self.opened(row) for row in rows]
-
-    async def told(self, which: Signal) -> date | None:
-        """The day on which the last addressee was told; None while somebody was not."""
-        rows = await self._s.all(select(notice.c.told_on).where(notice.c.signal_id == which.id))
-        days = [row.told_on for row in rows]
-        return max(days) if days and None not in days else None
-
-    async def told_of_owner(self, owner: str) -> dict[int, date | None]:
-        """`told` for all signals of one professional."""
-        rows = await self._s.all(
-            select(notice.c.signal_id, notice.c.told_on)
-            .join(signal, signal.c.id == notice.c.signal_id)
-            .where(signal.c.owner == owner)
-        )
-        told: dict[int, list[date | None]] = {}
-        for row in rows:
-            told.setdefault(row.signal_id, []).append(row.told_on)
-        return {number: max(day for day in days if day) if None not in days else None for number, days in told.items()}
 
     def opened(self, row: Row[Any]) -> Signal:
         """The signal that a row of the table holds; raises Unsealable."""

@@ -5,10 +5,12 @@ from datetime import date, datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.weights import Frequencies
+from storage.approvals import Approvals
 from storage.audit import AuditLog
 from storage.inbox import Inbox
 from storage.introductions import Introductions
 from storage.journaled import Journaled
+from storage.notices import Notices
 from storage.origin import Backups
 from storage.outbox import Outbox
 from storage.pairs import Pairs
@@ -41,11 +43,13 @@ class UnitOfWork:
     ) -> None:
         self.often = often
         self._session = session = Session(connection, vault, now)
+        self.approvals = Approvals(session)
         self.audit = AuditLog(session)
         self.backups = Backups(session)
         self.inbox = Inbox(session)
         self.introductions = Introductions(session)
         self.journaled = Journaled(session)
+        self.notices = Notices(session)
         self.outbox = Outbox(session)
         self.pairs = Pairs(session)
         self.people = People(session)

@@ -43,7 +43,7 @@ async def place(uow: UnitOfWork, ref: str, child: Child | None = None, owner: st
     child = child or a_child()
     signal = await uow.signals.add(
         ref=ref, owner=owner, basis="jeugdwet", child=child, active_until=date(2028, 3, 2), look_on=date(2028, 2, 1),
-        tags=tags_of(child), addressees=("parents",),
+        tags=tags_of(child), remind_on=uow.today,
     )  # fmt: skip
     await uow.audit.write(owner, "signal.placed", signal.key)
     return signal

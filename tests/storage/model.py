@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo
 
 Heard = tuple[object, ...]
 """Who heard, the kind of card, and what it said."""
+A_DAY = timedelta(days=1)
+ASKED_AFTER = (timedelta(days=3), timedelta(days=14))
+"""When its owner is asked whether the family was told; a day after the last, the coordinators hear."""
 
 
 def years_on(day: date, years: int) -> date:
@@ -54,6 +57,13 @@ class Signal:
     """Somebody looked after its term had passed."""
     reminded: bool = False
     """A sweep came by, or its owner was restored, in the last month of its term."""
+    family_told: bool = False
+    asked: int = 0
+    """For how many of the terms its owner was asked about the family."""
+    reported: bool = False
+    """The coordinators heard that the family was not told."""
+    looked_on: date = date(1, 1, 1)
+    """When a sweep last asked about the family, or found somebody who hears nothing."""
 
     @property
     def until(self) -> date:
@@ -71,6 +81,12 @@ class Signal:
     @property
     def gone_on(self) -> date:
         return min(years_on(self.placed, 5), years_on(self.child.born, 23))
+
+    @property
+    def ask_on(self) -> date:
+        """When to ask about the family: after 3 and 14 days, then the coordinators; once a day at most."""
+        by_rights = (*ASKED_AFTER, ASKED_AFTER[-1] + A_DAY)[self.asked]
+        return max(self.placed + by_rights, self.looked_on + A_DAY)
 
     def state(self, day: date) -> str:
         if day >= self.gone_on:
@@ -159,6 +175,14 @@ class Model:
         self.signals[new] = Signal(new, old.owner, old.child, self.day)
         self.told[new] = set(self.told[ref])
 
+    def asked_to_tick(self, owner: str, ref: str) -> str:
+        signal = self.signals.get(ref)
+        if not self.standing[owner]:
+            return "not_allowed"
+        if signal is None or signal.owner != owner or signal.state(self.day) == "erased":
+            return "not_found"
+        return "notice.told"
+
     def suspended(self, who: str) -> None:
         self._look(self.of(who))
         self.standing[who] = False
@@ -188,6 +212,8 @@ class Model:
     def swept(self) -> None:
         self._look(list(self.signals.values()))
         self._remind(self.signals.values())
+        for signal in self.signals.values():
+            self._ask_about_the_family(signal)
         if self.head_shown_on != self.day:
             self.head_shown_on = self.day
             self.must[self.coordinator, "audit.head"] += 1
@@ -264,6 +290,19 @@ class Model:
             elif state == "inactive" and not signal.ended and not signal.expired:
                 signal.expired = True
                 self._hears(signal.owner, "signal.expired", signal.ref)
+
+    def _ask_about_the_family(self, signal: Signal) -> None:
+        if signal.state(self.day) != "active" or signal.family_told or signal.reported or self.day < signal.ask_on:
+            return
+        signal.looked_on = self.day
+        if not self.standing[signal.owner]:
+            return
+        if signal.asked == len(ASKED_AFTER):
+            signal.reported = True
+            self.must[self.coordinator, "notice.overdue", signal.ref] += 1
+        else:
+            signal.asked = sum(self.day >= signal.placed + term for term in ASKED_AFTER)
+            self._hears(signal.owner, "notice.reminder", signal.ref)
 
     def _forget(self, signal: Signal) -> None:
         del self.signals[signal.ref], self.told[signal.ref]

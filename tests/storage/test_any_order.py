@@ -157,10 +157,25 @@ class AnyOrder(BesideModel):
         self.signals(who, child)
 
     def withdraw(self, who: str, ref: str, reason: str) -> None:
+        self.asks_about_families_first()
         expected = self.model.asked_to_withdraw(who, ref, reason)
         if expected == "signal.withdrawn":
             self.model.withdrawn(ref, reason)
         self.ask(who, f"intrekken {ref} {reason}", expected)
+
+    @rule(who=people, data=st.data())
+    @precondition(lambda self: self.model.signals)
+    def tells_the_family(self, who: str, data: st.DataObject) -> None:
+        ref = data.draw(st.sampled_from(list(self.model.signals)), "reference")
+        if data.draw(st.integers(0, 4), "whose"):
+            who = self.model.signals[ref].owner
+        if who not in self.model.standing:
+            return
+        self.asks_about_families_first()
+        expected = self.model.asked_to_tick(who, ref)
+        if expected == "notice.told":
+            self.model.signals[ref].family_told = True
+        self.ask(who, f"ingelicht {ref}", expected)
 
     @rule(who=people)
     @precondition(lambda self: self.wire.sends)
@@ -182,6 +197,7 @@ class AnyOrder(BesideModel):
     @precondition(lambda self: any(self.model.standing.values()))
     def is_suspended(self, who: str) -> None:
         if self.model.standing.get(who):
+            self.asks_about_families_first()
             self.model.suspended(who)
             self.ask(ANNA, f"professional schorsen {who}", "professional.suspended")
 
@@ -202,7 +218,7 @@ class AnyOrder(BesideModel):
 
     # What time does.
 
-    @rule(days=st.sampled_from([1, 30]))
+    @rule(days=st.sampled_from([1, 3, 14, 30]))
     def passes(self, days: int) -> None:
         self.until(self.model.now + timedelta(days=days))
 
@@ -219,6 +235,12 @@ class AnyOrder(BesideModel):
     def until(self, moment: datetime) -> None:
         self.model.passed(moment)
         self.wire.now = moment
+
+    def asks_about_families_first(self) -> None:
+        """If the process may die: in the sweep after that it asks about those of whom it is not to ask any more."""
+        if self.wire.fuse.left >= 0:
+            self.sweep()
+            self.catch_up()
 
     @rule()
     def sweep(self) -> None:

@@ -1,6 +1,7 @@
 """Opening a database: how it stands afterwards, and which ones are refused."""
 
 import asyncio
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,18 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from domain.notice import Notice
 from storage.database import Storage, _migrations
 from storage.engine import DatabaseFault
 from storage.keys import Keys
-from storage.schema import metadata
+from storage.schema import metadata, person, region, signal
+from storage.signals import pack
 from storage.vault import Vault
-from tests.storage.archive import Archive, place
+from tests.storage.archive import OWNER, Archive, a_child, place
 
 PRAGMAS = {
     "journal_mode": "wal",
@@ -136,3 +139,47 @@ async def test_what_cannot_be_opened_says_what_to_do(url: str, what_to_do: str, 
 def test_migrations_are_found_in_any_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storage.database.__file__", "/100%sure/storage/database.py")
     assert _migrations().get_main_option("script_location") == "/100%sure/storage/migrations"
+
+
+async def test_signals_of_the_first_version_are_kept_and_their_families_are_asked_about(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Of before it was sealed who must be told: the rows go, and the signals and whom to tell are the same."""
+    vault = Vault(Keys.create(tmp_path / "keys.json"))
+    child = a_child()
+    key, wrapped = vault.new_signal_key("S-000001")
+    engine = create_async_engine(database_url)
+
+    def make(connection: Connection) -> None:
+        config = _migrations()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(make)
+            await connection.execute(insert(region).values(id=1, name="Smallingerland"))
+            await connection.execute(
+                insert(person).values(
+                    user_id=OWNER, region_id=1, coordinator=False, professional="active", full_name="", function="",
+                    email="", phone="", language="nl",
+                )
+            )  # fmt: skip
+            await connection.execute(
+                insert(signal).values(
+                    id=7, region_id=1, ref="S-000001", owner=OWNER, state="active", basis="jeugdwet",
+                    placed_on=date(2026, 3, 2), active_until=date(2028, 3, 2), look_on=date(2028, 3, 2),
+                    key_version=vault.master_version, wrapped_key=wrapped, sealed_child=key.seal(pack(child)),
+                )
+            )  # fmt: skip
+            await connection.execute(text("INSERT INTO notice (signal_id, addressee) VALUES (7, 'parents')"))
+    finally:
+        await engine.dispose()
+    storage = await Storage.open(database_url, vault)
+    async with storage.reading() as uow:
+        found = await uow.signals.get(7)
+        assert found is not None
+        assert found.child == child
+        assert await uow.notices.get(found) == Notice(must=("parents",), since=date(2026, 3, 2))
+        assert await uow.notices.to_look_at(date(2026, 3, 2), 10) == [7]
+    await storage.close()

@@ -72,6 +72,10 @@ async def test_only_what_somebody_must_act_on_rings_a_bell(house: House) -> None
         "match.earlier",
         "alarm",
         "review.opened",
+        "approval.opened",
+        "notice.reminder",
+        "notice.refused",
+        "notice.overdue",
         "signal.expiring",
         "restored",
     } == TO_ACT_ON

@@ -23,6 +23,24 @@ async def test_each_field_is_asked_in_turn(house: House) -> None:
     assert placed["active_until"] == "2028-03-02"
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("9203 ZX 95a", None), ("geen", "zonder vast adres"), ("geheim", "bij een geheim adres bewaar ik geen adres")],
+)
+async def test_an_address_that_is_none_says_what_follows(house: House, address: str, said: str | None) -> None:
+    body = (await house.answer(FATIMA, f"signaal Sanne; de Vries; 14-03-2015; {address}"))["body"]
+    assert ("Let op" in body) is (said is not None)
+    assert said is None or said in body
+
+
+async def test_who_is_not_born_yet_is_signalled_after_the_birth(house: House) -> None:
+    answer = await house.answer(FATIMA, "signaal Sanne; de Vries; 14-05-2026; geen")
+    assert (answer["code"], answer["field"]) == ("not_born", "born")
+    assert "pas na de geboorte: ik bewaar niets" in answer["body"]
+    async with house.storage.reading() as uow:
+        assert await uow.signals.of_owner(FATIMA) == []
+
+
 async def test_all_at_once(house: House) -> None:
     for typed in (
         SANNE,

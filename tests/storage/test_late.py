@@ -1,13 +1,15 @@
 """What comes late, waits too long, or is damaged: it harms nothing else."""
 
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from handlers.office import Message, Office, Proof
 from handlers.reception import receive
 from handlers.sweep import run_due
 from storage.inbox import Said
-from storage.schema import outbox, signal
+from storage.schema import notice, outbox, signal
 from storage.vault import Unsealable
 from tests.storage.house import FATIMA, JOOST, SANNE, House
 
@@ -58,6 +60,18 @@ async def test_a_damaged_signal_keeps_no_other_from_ending(house: House) -> None
     async with house.storage.unit() as uow:
         rows = await uow._session.all(outbox.select().where(outbox.c.redact_at.is_not(None)))
     assert not rows, "cards with a child's data are redacted all the same"
+
+
+async def test_a_damaged_notice_keeps_no_other_family_from_being_asked_about(house: House) -> None:
+    damaged, sound = await house.place(FATIMA), await house.place(JOOST, SANNE.replace("Sanne", "Tim"))
+    async with house.storage.unit() as uow:
+        which = select(signal.c.id).where(signal.c.ref == damaged).scalar_subquery()
+        await uow._session.run(update(notice).where(notice.c.signal_id == which).values(sealed=b"broken"))
+    house.now += timedelta(days=3)
+    with pytest.raises(Unsealable):
+        await run_due(house.storage, house.region)
+    await house.deliver()
+    assert house.last(JOOST, "notice.reminder")["ref"] == sound
 
 
 async def test_an_edited_message_is_not_obeyed(house: House) -> None:

@@ -2,14 +2,14 @@
 
 from datetime import date
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from domain.address import Address
 from domain.birth import BirthDate
 from domain.child import Child
 from domain.life import State
 from handlers.matching import tags_of
-from storage.schema import notice, tag
+from storage.schema import tag
 from tests.storage.archive import OTHER, OWNER, Archive, a_child, place
 
 
@@ -50,7 +50,7 @@ async def test_a_child_without_tags_can_be_placed(archive: Archive) -> None:
         child = a_child()
         signal = await uow.signals.add(
             ref="S-000001", owner=OWNER, basis="jeugdwet", child=child, active_until=uow.today, look_on=uow.today,
-            tags=(), addressees=("parents",),
+            tags=(), remind_on=uow.today,
         )  # fmt: skip
         await uow.audit.write(OWNER, "signal.placed", signal.key)
     assert await stored_tags(archive, signal.id) == set()
@@ -83,22 +83,3 @@ async def test_what_is_to_be_looked_at_is_found_by_its_day(archive: Archive) -> 
         assert await uow.signals.to_look_at(date(2026, 5, 1), 10) == [early]
         assert await uow.signals.to_look_at(date(2026, 5, 2), 10) == [early, late]
         assert await uow.signals.to_look_at(date(2026, 5, 2), 1) == [early]
-
-
-async def test_told_is_the_day_of_the_last_who_was_told(archive: Archive) -> None:
-    child = a_child()
-    async with archive.storage.unit() as uow:
-        signal = await uow.signals.add(
-            ref="S-000001", owner=OWNER, basis="jeugdwet", child=child, active_until=uow.today, look_on=uow.today,
-            tags=tags_of(child), addressees=("parents", "child"),
-        )  # fmt: skip
-        await uow.audit.write(OWNER, "signal.placed", signal.key)
-    days = {"parents": date(2026, 3, 5), "child": date(2026, 3, 3)}
-    for addressee, day in days.items():
-        async with archive.storage.reading() as uow:
-            assert await uow.signals.told(signal) is None
-            assert await uow.signals.told_of_owner(OWNER) == {signal.id: None}
-        await archive.raw(update(notice).where(notice.c.addressee == addressee).values(told_on=day))
-    async with archive.storage.reading() as uow:
-        assert await uow.signals.told(signal) == date(2026, 3, 5)
-        assert await uow.signals.told_of_owner(OWNER) == {signal.id: date(2026, 3, 5)}

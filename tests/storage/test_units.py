@@ -194,7 +194,7 @@ async def place_unaudited(uow: UnitOfWork) -> None:
     (known,) = await uow.signals.of_owner(OWNER)
     await uow.signals.add(
         ref="S-000003", owner=OWNER, basis="jeugdwet", child=known.child, active_until=uow.today, look_on=uow.today,
-        tags=tags_of(known.child), addressees=("parents",),
+        tags=tags_of(known.child), remind_on=uow.today,
     )  # fmt: skip
 
 

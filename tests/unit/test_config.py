@@ -72,7 +72,7 @@ def test_the_defaults_that_the_example_shows_are_the_real_ones() -> None:
         for field in dataclasses.fields(shape):
             if field.default is not dataclasses.MISSING and field.name in shown[name]:
                 default = str(field.default) if isinstance(field.default, Path) else field.default
-                assert shown[name][field.name] == (list(default) if default == () else default), field.name
+                assert shown[name][field.name] == (list(default) if isinstance(default, tuple) else default), field.name
 
 
 def test_each_key_of_the_example_is_explained() -> None:
@@ -152,6 +152,13 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path, text: str, near: str) 
         ("region", "contact_days = 0"),
         ("region", "contact_days = 1.5"),
         ("region", "close_days = -1"),
+        ("region", "notice_days = []"),
+        ("region", "notice_days = [0, 3]"),
+        ("region", "notice_days = [14, 3]"),
+        ("region", "notice_days = 3"),
+        ("region", "postpone_days = 0"),
+        ("region", 'kindcheck = [" "]'),
+        ("region", 'kindcheck = ["1", "2", "3", "4", "5", "6", "7"]'),
         ("region", "daily_cap = 0"),
         ("region", "card_minutes = 0"),
         ("region", 'different_organisations = "yes"'),

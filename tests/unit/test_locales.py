@@ -17,6 +17,7 @@ import handlers
 from domain.birth import BirthDate
 from domain.life import TABLE, Event, State
 from domain.notice import must_tell
+from handlers.approvals import MATTERS
 from handlers.command import Commands
 from handlers.guide import CHAPTERS
 from handlers.life import text_of
@@ -80,7 +81,7 @@ def names_from_descriptions() -> set[str]:
     names |= {f"signal.withdrawn.{event}" for event in (Event.DONE, Event.MISTAKE, Event.DECEASED)}
     names |= {f"error.renew.{state}" for state in (State.INACTIVE, State.FROZEN)}
     names |= {f"basis.{ground}" for ground in ("jeugdwet", "toestemming")}
-    names |= {f"address.{kind}" for kind in ("none", "secret")}
+    names |= {f"{where}.{kind}" for where in ("address", "signal.proposed") for kind in ("none", "secret")}
     born = BirthDate(2010, 6, 15)
     names |= {"tell." + "_".join(must_tell(born, born.earliest.replace(year=2010 + age))) for age in range(23)}
     names |= {f"alarm.{code}" for code in ("changed_identity", "stranger")}
@@ -89,6 +90,8 @@ def names_from_descriptions() -> set[str]:
     names |= {f"review.decided.{heard}{said}" for heard in ("", "by_other.", "before.") for said in ("yes", "no")}
     names |= {f"why.{reason}" for reason in TOLD}
     names |= {"guide", *(f"guide.{part}" for part in (*CHAPTERS, "commands", "room", "coordinator", "asks"))}
+    names |= {f"approval.decided.{heard}{said}" for heard in ("", "by_other.", "before.") for said in ("yes", "no")}
+    names |= {"approval.decided.before.lapsed", *(f"approval.what.{matter}" for matter in MATTERS)}
     names |= {"welcome.professional", "welcome.coordinator", "error.too_old", "error.not_born", "audit.head"}
     return names
 
@@ -117,6 +120,10 @@ def refusals() -> dict[str, set[str]]:
         "organisation": {"unreadable"}, "function": {"unreadable"}, "email": {"unreadable"}, "phone": {"unreadable"},
         "reason": {"unknown_choice"}, "language": {"unknown_choice"}, "leaflet": {"unknown_choice"},
         "review": {"unreadable"}, "decision": {"unknown_choice"}, "field": {"unknown_choice"},
+        "approval": {"unreadable"}, "consent": {"unknown_choice"},
+        "told": {
+            "unknown_choice", "unreadable", "no_such_day", "two_digit_year", "not_a_day", "future", "long_ago",
+        },
     }  # fmt: skip
 
 

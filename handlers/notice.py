@@ -1,0 +1,166 @@
+"""Telling the family: its professional ticks that it was done, and is reminded until then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from domain.life import State
+from domain.notice import ADDRESSEES, BadDay, Chase, Notice, check_told_on, parse_day
+from handlers.cards import Card, card, error
+from handlers.command import BadValue, Command, Parameter, Who
+from handlers.dialogue import ask_again
+from handlers.life import catch_up, hears
+from handlers.office import Office, Talk
+from handlers.postponing import POSTPONED, ask_to_postpone
+from handlers.signals import REFERENCE, whom
+from handlers.words import line
+from storage.signals import Signal
+
+_WHO = {
+    "ouders": ("parents",), "ouder": ("parents",), "parents": ("parents",), "parent": ("parents",),
+    "kind": ("child",), "jongere": ("child",), "child": ("child",),
+    "allemaal": ADDRESSEES, "iedereen": ADDRESSEES, "all": ADDRESSEES, "everybody": ADDRESSEES,
+}  # fmt: skip
+_AND = frozenset({"en", "én", "and"})
+_TODAY = frozenset({"vandaag", "today"})
+_YESTERDAY = frozenset({"gisteren", "yesterday"})
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What was typed after the reference: who was told, and when; or that it is to be postponed.
+
+    `whom`: empty if nobody was named. `day`: None if no day was, a number for so many days ago.
+    """
+
+    whom: tuple[str, ...] = ()
+    day: date | int | None = None
+    postpone: bool = False
+
+
+def read_telling(text: str) -> Telling:
+    """`ouders 14-03-2026`, `gisteren`, `kind`, `uitstel`; who and when in either order."""
+    words = text.casefold().replace(";", " ").split()
+    if len(words) == 1 and words[0] in POSTPONED:
+        return Telling(postpone=True)
+    named = {who for word in words for who in _WHO.get(word, ())}
+    rest = [word for word in words if word not in _WHO and not (named and word in _AND)]
+    return Telling(tuple(who for who in ADDRESSEES if who in named), _day(rest))
+
+
+def _day(words: list[str]) -> date | int | None:
+    match words:
+        case []:
+            return None
+        case [word] if word in _TODAY:
+            return 0
+        case [word] if word in _YESTERDAY:
+            return 1
+        case _ if any(any(letter.isdigit() for letter in word) for word in words):
+            return parse_day(" ".join(words))
+        case _:
+            raise BadValue("unknown_choice")
+
+
+async def tell_family(talk: Talk, given: Mapping[str, Any]) -> None:
+    """Write down that the family, or who was named of it, was told; saying it again corrects the day."""
+    uow = talk.uow
+    owned = await uow.signals.owned(talk.person.user_id, given["ref"])
+    signal = await catch_up(talk.office, owned) if owned is not None else None
+    telling: Telling = given.get("told", Telling())
+    if signal is None:
+        await talk.answer(error("not_found"))
+    elif telling.postpone:
+        await ask_to_postpone(talk, signal)
+    else:
+        await _tick(talk, signal, telling)
+
+
+async def _tick(talk: Talk, signal: Signal, telling: Telling) -> None:
+    today, notice = talk.uow.today, await talk.uow.notices.get(signal)
+    if needless := tuple(who for who in telling.whom if who not in notice.must and telling.whom != ADDRESSEES):
+        text = line("error.need_not_tell", ref=signal.ref, needless=whom(needless), whom=whom(notice.must))
+        await talk.answer(error("not_allowed", text))
+        return
+    day = telling.day if isinstance(telling.day, date) else today - timedelta(days=telling.day or 0)
+    try:
+        check_told_on(day, signal.placed_on, today)
+    except BadDay as fault:
+        question = line("ask.told", example=line("example.told"))
+        refused = error("bad_input", line(f"bad.told.{fault.code}"), question, field="told")
+        await ask_again(talk, "told", "told", refused)
+        return
+    told = tuple(who for who in telling.whom if who in notice.must) or notice.left
+    if not told and telling.day is not None:
+        told = notice.must
+    # Who only says once more that it was done, does not change on which day that was.
+    if told:
+        notice = notice.tick(told, day)
+        look_on = None if signal.state is State.INACTIVE else notice.next_look(talk.region.notice_days, today)
+        await talk.uow.notices.put(signal, notice, look_on)
+        await talk.uow.audit.write(talk.person.user_id, "notice.told", signal.key)
+    await talk.answer(_told(signal, notice))
+
+
+def _told(signal: Signal, notice: Notice) -> Card:
+    days = (
+        line("notice.told.one", whom=whom((who,)), day=notice.told[who]) for who in notice.must if who in notice.told
+    )
+    left = (line("notice.told.left", whom=whom(notice.left), ref=signal.ref),) if notice.left else ()
+    return card(
+        "notice.told", line("notice.told", ref=signal.ref), *days, *left,
+        ref=signal.ref, told=notice.told_on.isoformat() if notice.told_on else None, tell=list(notice.left),
+    )  # fmt: skip
+
+
+async def remind(office: Office, limit: int) -> int:
+    """Families that were not told yet: their professionals are reminded, and then the coordinators hear."""
+    uow = office.uow
+    due = await uow.notices.to_look_at(uow.today, limit)
+    for number in due:
+        await remind_of(office, number)
+    return len(due)
+
+
+async def remind_of(office: Office, number: int) -> None:
+    """The same for one signal."""
+    found = await office.uow.signals.get(number)
+    signal = await catch_up(office, found) if found is not None else None
+    if signal is not None:
+        await _chase(office, signal)
+
+
+async def _chase(office: Office, signal: Signal) -> None:
+    uow = office.uow
+    if signal.state is State.INACTIVE:
+        await uow.notices.look_again(signal, None)
+        return
+    if signal.state is State.FROZEN or not await hears(office, signal.owner):
+        await uow.notices.look_again(signal, uow.today + timedelta(days=1))
+        return
+    terms = office.region.notice_days
+    say, notice = (await uow.notices.get(signal)).chase(terms, uow.today)
+    if say is None:
+        await uow.notices.look_again(signal, notice.next_look(terms, uow.today))
+        return
+    await uow.notices.put(signal, notice, notice.next_look(terms, uow.today))
+    if say is Chase.REPORT:
+        await office.tell_coordinators(card("notice.overdue", line("notice.overdue", ref=signal.ref), ref=signal.ref))
+        await uow.audit.write("wenk", "notice.overdue", signal.key)
+        return
+    text = line("notice.reminder" if say is Chase.REMIND else "notice.reminder.postponed", ref=signal.ref)
+    await office.tell(signal.owner, card("notice.reminder", text, ref=signal.ref, tell=list(notice.left)))
+    await uow.audit.write("wenk", "notice.reminded", signal.key)
+
+
+COMMANDS = (
+    Command(
+        name="told",
+        words={"nl": ("ingelicht",), "en": ("told",)},
+        who=Who.PROFESSIONAL,
+        parameters=(REFERENCE, Parameter("told", read_telling, optional=True)),
+        by_words=True,
+        act=tell_family,
+    ),
+)

@@ -1,0 +1,54 @@
+"""Who of a family was told: sealed, so that the database does not tell who had to be, which tells an age."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+
+from domain.notice import Notice, must_tell
+from storage.schema import notice
+from storage.session import Repository
+from storage.signals import Signal
+from storage.telling import pack, unpack
+
+
+class Notices(Repository):
+    """One row for each signal, made with it (storage.signals). `look_on` is all that stands in clear.
+
+    Whom one must tell follows from the child's birth date and the day of placing, so that a corrected date corrects it.
+    """
+
+    async def get(self, which: Signal) -> Notice:
+        return (await self.of([which]))[which.id]
+
+    async def of(self, signals: Iterable[Signal]) -> dict[int, Notice]:
+        """By the signal's number."""
+        by_number = {signal.id: signal for signal in signals}
+        rows = await self._s.all(select(notice).where(notice.c.signal_id.in_(list(by_number)))) if by_number else []
+        return {row.signal_id: _notice(row, by_number[row.signal_id]) for row in rows}
+
+    async def put(self, which: Signal, changed: Notice, look_on: date | None) -> None:
+        """How far it is now, and when to look again."""
+        self._s.effects += 1
+        sealed = which.key.seal(pack(changed))
+        await self._s.run(update(notice).where(notice.c.signal_id == which.id).values(sealed=sealed, look_on=look_on))
+
+    async def look_again(self, which: Signal, on: date | None) -> None:
+        """Nothing was to be said: look again on that day, or never."""
+        await self._s.run(update(notice).where(notice.c.signal_id == which.id).values(look_on=on))
+
+    async def to_look_at(self, day: date, limit: int) -> Sequence[int]:
+        """The numbers of the signals of which it is time to ask whether the family was told."""
+        due = select(notice.c.signal_id).where(notice.c.look_on <= day).order_by(notice.c.look_on, notice.c.signal_id)
+        return [row.signal_id for row in await self._s.all(due.limit(limit))]
+
+    async def count_to_look_at(self, day: date) -> int:
+        return int(await self._s.value(select(func.count()).where(notice.c.look_on <= day)))
+
+
+def _notice(row: Row[Any], of: Signal) -> Notice:
+    must = must_tell(of.child.born, of.placed_on)
+    if row.sealed is None:
+        return Notice(must=must, since=of.placed_on)
+    return unpack(of.key.open(row.sealed), must)

@@ -1,6 +1,6 @@
 """Telling the family: its professional ticks that it was done, and is reminded until then."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from domain.notice import ADDRESSEES, BadDay, Chase, Notice, check_told_on, pars
 from handlers.cards import Card, card, error
 from handlers.command import BadValue, Command, Parameter, Who
 from handlers.dialogue import ask_again
-from handlers.life import catch_up, hears
+from handlers.life import all_caught_up, catch_up, hears
 from handlers.office import Office, Talk
 from handlers.postponing import POSTPONED, ask_to_postpone
 from handlers.signals import REFERENCE, whom
@@ -118,20 +118,19 @@ async def remind(office: Office, limit: int) -> int:
     """Families that were not told yet: their professionals are reminded, and then the coordinators hear."""
     uow = office.uow
     due = await uow.notices.to_look_at(uow.today, limit)
-    for number in due:
-        await remind_of(office, number)
+    await remind_of(office, due)
     return len(due)
 
 
-async def remind_of(office: Office, number: int) -> None:
-    """The same for one signal."""
-    found = await office.uow.signals.get(number)
-    signal = await catch_up(office, found) if found is not None else None
-    if signal is not None:
-        await _chase(office, signal)
+async def remind_of(office: Office, numbers: Sequence[int]) -> None:
+    """The same for these signals."""
+    signals = await all_caught_up(office, await office.uow.signals.some(numbers))
+    notices = await office.uow.notices.of(signals)
+    for signal in signals:
+        await _chase(office, signal, notices[signal.id])
 
 
-async def _chase(office: Office, signal: Signal) -> None:
+async def _chase(office: Office, signal: Signal, so_far: Notice) -> None:
     uow = office.uow
     if signal.state is State.INACTIVE:
         await uow.notices.look_again(signal, None)
@@ -140,7 +139,7 @@ async def _chase(office: Office, signal: Signal) -> None:
         await uow.notices.look_again(signal, uow.today + timedelta(days=1))
         return
     terms = office.region.notice_days
-    say, notice = (await uow.notices.get(signal)).chase(terms, uow.today)
+    say, notice = so_far.chase(terms, uow.today)
     if say is None:
         await uow.notices.look_again(signal, notice.next_look(terms, uow.today))
         return

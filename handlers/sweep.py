@@ -148,6 +148,10 @@ async def notices(office: Office, limit: int) -> int:
     return await remind(office, limit)
 
 
+async def _remind_of_one(office: Office, number: int) -> None:
+    await remind_of(office, [number])
+
+
 async def introductions(office: Office, limit: int) -> int:
     """Introductions whose last day has come."""
     found = await office.uow.introductions.to_close(office.uow.today, limit)
@@ -268,7 +272,7 @@ STEPS: tuple[Step, ...] = (
     _REMATCHES,
     Step(reviews, _reviews_due),
     Step(approvals, _approvals_due),
-    Step(notices, _notices_due, OneByOne(_notices_to_look_at, remind_of)),
+    Step(notices, _notices_due, OneByOne(_notices_to_look_at, _remind_of_one)),
     Step(cards, _cards_due),
     Step(questions, _questions_due),
     Step(lost_keys, _keys_lost),

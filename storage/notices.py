@@ -4,13 +4,19 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from domain.notice import Notice, must_tell
 from storage.schema import notice
 from storage.session import Repository
 from storage.signals import Signal
 from storage.telling import pack, unpack
+
+_PUT = (
+    update(notice)
+    .where(notice.c.signal_id == bindparam("number"))
+    .values(sealed=bindparam("packed"), look_on=bindparam("day"))
+)
 
 
 class Notices(Repository):
@@ -32,7 +38,7 @@ class Notices(Repository):
         """How far it is now, and when to look again."""
         self._s.effects += 1
         sealed = which.key.seal(pack(changed))
-        await self._s.run(update(notice).where(notice.c.signal_id == which.id).values(sealed=sealed, look_on=look_on))
+        await self._s.run(_PUT, {"number": which.id, "packed": sealed, "day": look_on})
 
     async def look_again(self, which: Signal, on: date | None) -> None:
         """Nothing was to be said: look again on that day, or never."""

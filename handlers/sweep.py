@@ -30,14 +30,26 @@ _HEAD_OF_AUDIT = "audit.head"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`act` does at most so much of what is due, and says how much it was; `count` how much there is, by an index."""
+    """`act` does at most so much of what is due, and says how much it was; `count` how much there is, by an index.
+
+    `each`: the same of one signal after the other, so that one that is damaged is the only one that waits.
+    """
 
     act: Callable[[Office, int], Awaitable[int]]
     count: Callable[[UnitOfWork], Awaitable[int]]
+    each: "Each | None" = None
 
     @property
     def name(self) -> str:
         return self.act.__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """What is due of signals, one by one."""
+
+    due: Callable[[UnitOfWork], Awaitable[Sequence[int]]]
+    act: Callable[[Office, int], Awaitable[None]]
 
 
 async def run_due(storage: Storage, region: Region) -> int:
@@ -52,8 +64,6 @@ async def run_due(storage: Storage, region: Region) -> int:
             done += await _run(storage, region, step)
         except Exception as fault:  # noqa: BLE001 (raised below)
             faults.append(fault)
-            if step.act is signals:
-                done += await _one_by_one(storage, region)
     if faults:
         raise faults[0]
     return done
@@ -67,28 +77,27 @@ async def run_rematches(storage: Storage, region: Region) -> int:
 
 
 async def _run(storage: Storage, region: Region, step: Step) -> int:
-    done = 0
-    while True:
-        async with storage.unit() as uow:
-            met = await step.act(Office(uow, region), BATCH)
+    done, met = 0, BATCH
+    while met == BATCH:
+        try:
+            async with storage.unit() as uow:
+                met = await step.act(Office(uow, region), BATCH)
+        except Exception:
+            if step.each is not None:
+                await _one_by_one(storage, region, step.each)
+            raise
         done += met
-        if met < BATCH:
-            return done
+    return done
 
 
-async def _one_by_one(storage: Storage, region: Region) -> int:
+async def _one_by_one(storage: Storage, region: Region, each: Each) -> None:
     """Each signal in a unit of work of its own: one of them is damaged, and the others are due all the same."""
-    done = 0
     async with storage.reading() as uow:
-        numbers = await uow.signals.numbers_to_look_at(uow.today)
+        numbers = await each.due(uow)
     for number in numbers:
         with suppress(Exception):  # the batch's own fault is raised, and names the part
             async with storage.unit() as uow:
-                signal = await uow.signals.get(number)
-                if signal is not None:
-                    await look_at(Office(uow, region), signal)
-                    done += 1
-    return done
+                await each.act(Office(uow, region), number)
 
 
 async def count_due(storage: Storage) -> dict[str, int]:
@@ -113,9 +122,20 @@ async def rematches(office: Office, limit: int) -> int:
     """Signals whose matches changed a moment ago: who else may meet now, and what coordinators have to decide."""
     due = await office.uow.rematches.due(limit)
     for number in due:
-        await look_closer(office, number)
-        await office.uow.rematches.done(number)
+        await _rematch(office, number)
     return len(due)
+
+
+async def _rematch(office: Office, number: int) -> None:
+    # What turns up while it is looked at is looked at again.
+    await office.uow.rematches.done(number)
+    await look_closer(office, number)
+
+
+async def _look_at(office: Office, number: int) -> None:
+    signal = await office.uow.signals.get(number)
+    if signal is not None:
+        await look_at(office, signal)
 
 
 async def reviews(office: Office, limit: int) -> int:
@@ -183,8 +203,16 @@ def _ms(uow: UnitOfWork) -> int:
     return int(uow.now.timestamp() * 1000)
 
 
+async def _signals_to_look_at(uow: UnitOfWork) -> Sequence[int]:
+    return await uow.signals.numbers_to_look_at(uow.today)
+
+
 async def _signals_due(uow: UnitOfWork) -> int:
-    return len(await uow.signals.numbers_to_look_at(uow.today))
+    return len(await _signals_to_look_at(uow))
+
+
+async def _signals_to_rematch(uow: UnitOfWork) -> Sequence[int]:
+    return await uow.rematches.due(_ALL)
 
 
 async def _rematches_due(uow: UnitOfWork) -> int:
@@ -219,10 +247,10 @@ async def _mail_due(uow: UnitOfWork) -> int:
     return await uow.outbox.count_before(_ms(uow) - MAIL_KEPT_MS)
 
 
-_REMATCHES = Step(rematches, _rematches_due)
+_REMATCHES = Step(rematches, _rematches_due, Each(_signals_to_rematch, _rematch))
 
 STEPS: tuple[Step, ...] = (
-    Step(signals, _signals_due),
+    Step(signals, _signals_due, Each(_signals_to_look_at, _look_at)),
     Step(introductions, _introductions_due),
     _REMATCHES,
     Step(reviews, _reviews_due),

@@ -61,27 +61,36 @@ def plan(new: int, matched: Iterable[int], groups: Sequence[Group], decided: Dec
     part. While that is not decided of somebody, they wait; where it was refused they begin one of their own: both were
     found to be on the same child, and that is what they are told.
     """
-    circles = [_Circle(group.introduction, set(group.signals), []) for group in groups]
-    undecided: set[tuple[int, int]] = set()
-    for other in sorted(matched):
-        if any({new, other} <= circle.signals for circle in circles):
-            continue
-        waiting: set[tuple[int, int]] = set()
-        for circle, who in _ways(circles, new, other):
-            pairings = {member: decided(who, member) for member in circle.signals}
-            if all(pairing is not None and pairing.matched for pairing in pairings.values()):
-                circle.signals.add(who)
-                circle.joining.append(who)
-                break
-            if Pairing.REFUSED not in pairings.values():
-                open_ones = (member for member, pairing in pairings.items() if pairing is None or not pairing.matched)
-                waiting |= {(min(who, member), max(who, member)) for member in open_ones}
-        else:
-            undecided |= waiting
-            if not waiting:
-                circles.append(_Circle(None, {new, other}, [new, other]))
+    in_order = sorted(groups, key=lambda group: group.introduction)
+    circles = [_Circle(group.introduction, set(group.signals), []) for group in in_order]
+    apart = sorted(matched)
+    while True:
+        # Who has to wait for one circle may be welcome in another that somebody begins or joins after them.
+        waiting = {other: open_ones for other in apart if (open_ones := _meet(circles, new, other, decided))}
+        if len(waiting) == len(apart):
+            break
+        apart = list(waiting)
     meetings = tuple(Meeting(circle.introduction, tuple(circle.joining)) for circle in circles if circle.joining)
-    return Plan(meetings, frozenset(undecided))
+    return Plan(meetings, frozenset().union(*waiting.values()))
+
+
+def _meet(circles: list[_Circle], new: int, other: int, decided: Decided) -> set[tuple[int, int]]:
+    """Bring two together in the first circle where they can meet; the pairs for which they wait, if they cannot yet."""
+    if any({new, other} <= circle.signals for circle in circles):
+        return set()
+    waiting: set[tuple[int, int]] = set()
+    for circle, who in _ways(circles, new, other):
+        pairings = {member: decided(who, member) for member in circle.signals}
+        if all(pairing is not None and pairing.matched for pairing in pairings.values()):
+            circle.signals.add(who)
+            circle.joining.append(who)
+            return set()
+        if Pairing.REFUSED not in pairings.values():
+            open_ones = (member for member, pairing in pairings.items() if pairing is None or not pairing.matched)
+            waiting |= {(min(who, member), max(who, member)) for member in open_ones}
+    if not waiting:
+        circles.append(_Circle(None, {new, other}, [new, other]))
+    return waiting
 
 
 def _ways(circles: Sequence[_Circle], new: int, other: int) -> Iterator[tuple[_Circle, int]]:

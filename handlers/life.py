@@ -35,6 +35,8 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
         await _report(office, signal, follows, follows.alarm)
     if follows.leaves:
         await leave(office, signal, at_once=follows.empties)
+        # Also who was not introduced to its owner: they may have waited, or may be shown now who was involved before.
+        await uow.rematches.want(*await uow.pairs.decided(signal))
     elif follows.room is not None:
         await say_in_rooms(office, signal, follows.room)
     await uow.audit.write(by, f"signal.{event}", signal.key)

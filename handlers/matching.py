@@ -25,9 +25,13 @@ def tags_of(child: Child) -> Collection[str]:
     return tags(Profile.of(child))
 
 
-async def candidates(office: Office, child: Child) -> list[Signal]:
-    """The signals that may be on this child, with what is due of them done: the refusals' and the match's."""
-    return await all_caught_up(office, await office.uow.signals.found_by(tags_of(child)))
+async def candidates(office: Office, child: Child, of: str | None = None) -> list[Signal]:
+    """The signals that may be on this child, with what is due of them done: the refusals' and the match's.
+
+    `of`: only those of this professional. Before one is placed nothing is done with those of others: how long it takes,
+    or that it goes wrong, would tell that there are any.
+    """
+    return await all_caught_up(office, await office.uow.signals.found_by(tags_of(child), owner=of))
 
 
 Judge = Callable[[Child, Child], Decision]
@@ -82,13 +86,17 @@ async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
     Doubts are looked for in a moment (handlers.reviews.look_closer). Frozen signals and those of suspended
     professionals are matched silently: it comes out when they may be heard again.
     """
-    uow = office.uow
-    decided = await uow.pairs.decided(new)
-    for known in (await judged(office, new, found))[Pairing.AUTO]:
-        if known.id not in decided and known.owner != new.owner:
-            await uow.pairs.decide(new, known, Pairing.AUTO)
+    await pair_up(office, new, (await judged(office, new, found))[Pairing.AUTO])
     await bring_together(office, new)
-    await uow.rematches.want(new.id)
+    await office.uow.rematches.want(new.id)
+
+
+async def pair_up(office: Office, signal: Signal, sure: Sequence[Signal]) -> None:
+    """Remember that a signal is on the same child as these, unless something else was decided before."""
+    decided = await office.uow.pairs.decided(signal)
+    for known in sure:
+        if known.id not in decided and known.owner != signal.owner:
+            await office.uow.pairs.decide(signal, known, Pairing.AUTO)
 
 
 async def bring_together(office: Office, signal: Signal) -> Collection[tuple[int, int]]:

@@ -39,9 +39,8 @@ async def resume(office: Office, signal: Signal, by: str) -> Signal | None:
         await heard_again(office, resumed)
         await remind(office, resumed)
     else:
-        # Not to be decided here who may be shown it: whoever came meanwhile looks again.
-        matched = (number for number, pairing in (await uow.pairs.decided(resumed)).items() if pairing.matched)
-        await uow.rematches.want(*matched)
+        # Not to be decided here who may be shown it: whoever came meanwhile, surely or perhaps, looks again.
+        await uow.rematches.want(*(known.id for known in await candidates(office, resumed.child)))
     return resumed
 
 

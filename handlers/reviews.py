@@ -11,7 +11,7 @@ from handlers.cards import Card, card, error
 from handlers.command import BadValue, Command, Parameter, Who, one_of
 from handlers.identity import identity
 from handlers.life import WENK, all_caught_up, catch_up, take_back_shown
-from handlers.matching import bring_together, candidates, judge, judged
+from handlers.matching import bring_together, candidates, judge, judged, pair_up
 from handlers.office import Office, Talk
 from handlers.parting import have_met, part_two, together
 from handlers.why import explain
@@ -38,14 +38,18 @@ async def look_closer(office: Office, number: int) -> None:
     await _ask_anew(office, signal)
     if signal.state is not State.ACTIVE or not await _is_heard(office, signal):
         return
-    decided = await uow.pairs.decided(signal)
     found_now = await candidates(office, signal.child)
-    for known in (await judged(office, signal, found_now))[Pairing.REVIEW]:
+    alike = await judged(office, signal, found_now)
+    # Who stood in the way of what is certain may be gone since.
+    await pair_up(office, signal, alike[Pairing.AUTO])
+    decided = await uow.pairs.decided(signal)
+    for known in alike[Pairing.REVIEW]:
         if known.id in decided or known.owner == signal.owner or known.state not in _COMPARED:
             continue
         if any(_stands_for(each, known) for each in found_now):
             continue
-        if await _is_heard(office, known):
+        # Who is over hears nothing of it anyway.
+        if known.state is State.INACTIVE or await _is_heard(office, known):
             await open_review(office, signal, known)
     undecided = await bring_together(office, signal)
     pairings = await uow.pairs.among({number for pair in undecided for number in pair})

@@ -48,7 +48,7 @@ def read_signal_reference(text: str) -> str:
 async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     """Show what was understood, and ask for ja before anything is stored."""
     child = _child(given)
-    refused = await refusal(talk, child, await candidates(talk.office, child))
+    refused = await refusal(talk, child, await candidates(talk.office, child, of=talk.person.user_id))
     if refused is not None and refused.fields["code"] in {"too_old", "not_born"}:
         await ask_again(talk, "signal", "born", refused)
     elif refused is not None:

@@ -40,7 +40,10 @@ class OneByOne:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`act` does at most so much of what is due, and says how much it was; `count` how much there is, by an index."""
+    """`act` does at most so much of what is due, and says how much it was; `count` how much there is, by an index.
+
+    `one_by_one`: the same of one signal after the other, so that one that is damaged is the only one that waits.
+    """
 
     act: Callable[[Office, int], Awaitable[int]]
     count: Callable[[UnitOfWork], Awaitable[int]]
@@ -63,8 +66,6 @@ async def run_due(storage: Storage, region: Region) -> int:
             done += await _run(storage, region, step)
         except Exception as fault:  # noqa: BLE001 (raised below)
             faults.append(fault)
-            if step.one_by_one is not None:
-                done += await _one_by_one(storage, region, step.one_by_one)
     if faults:
         raise faults[0]
     return done
@@ -78,26 +79,27 @@ async def run_rematches(storage: Storage, region: Region) -> int:
 
 
 async def _run(storage: Storage, region: Region, step: Step) -> int:
-    done = 0
-    while True:
-        async with storage.unit() as uow:
-            met = await step.act(Office(uow, region), BATCH)
+    done, met = 0, BATCH
+    while met == BATCH:
+        try:
+            async with storage.unit() as uow:
+                met = await step.act(Office(uow, region), BATCH)
+        except Exception:
+            if step.one_by_one is not None:
+                await _one_by_one(storage, region, step.one_by_one)
+            raise
         done += met
-        if met < BATCH:
-            return done
+    return done
 
 
-async def _one_by_one(storage: Storage, region: Region, each: OneByOne) -> int:
+async def _one_by_one(storage: Storage, region: Region, each: OneByOne) -> None:
     """Each signal in a unit of work of its own: one of them is damaged, and the others are due all the same."""
-    done = 0
     async with storage.reading() as uow:
         numbers = await each.numbers(uow)
     for number in numbers:
         with suppress(Exception):  # the batch's own fault is raised, and names the part
             async with storage.unit() as uow:
                 await each.act(Office(uow, region), number)
-            done += 1
-    return done
 
 
 async def count_due(storage: Storage) -> dict[str, int]:
@@ -128,9 +130,14 @@ async def rematches(office: Office, limit: int) -> int:
     """Signals whose matches changed a moment ago: who else may meet now, and what coordinators have to decide."""
     due = await office.uow.rematches.due(limit)
     for number in due:
-        await look_closer(office, number)
-        await office.uow.rematches.done(number)
+        await _rematch(office, number)
     return len(due)
+
+
+async def _rematch(office: Office, number: int) -> None:
+    # What turns up while it is looked at is looked at again.
+    await office.uow.rematches.done(number)
+    await look_closer(office, number)
 
 
 async def reviews(office: Office, limit: int) -> int:
@@ -220,6 +227,10 @@ async def _signals_due(uow: UnitOfWork) -> int:
     return len(await _signals_to_look_at(uow))
 
 
+async def _signals_to_rematch(uow: UnitOfWork) -> Sequence[int]:
+    return await uow.rematches.due(_ALL)
+
+
 async def _rematches_due(uow: UnitOfWork) -> int:
     return await uow.rematches.count()
 
@@ -264,7 +275,7 @@ async def _mail_due(uow: UnitOfWork) -> int:
     return await uow.outbox.count_before(_ms(uow) - MAIL_KEPT_MS)
 
 
-_REMATCHES = Step(rematches, _rematches_due)
+_REMATCHES = Step(rematches, _rematches_due, OneByOne(_signals_to_rematch, _rematch))
 
 STEPS: tuple[Step, ...] = (
     Step(signals, _signals_due, OneByOne(_signals_to_look_at, _look_at_one)),

@@ -92,6 +92,7 @@ _FOUND_BY = (
     )
     .order_by(signal.c.id)
 )
+_FOUND_BY_OWN = _FOUND_BY.where(signal.c.owner == bindparam("owner"))
 # Each end by an index, whatever it holds: counting a million rows would take longer than matching.
 _ENDS = select(
     select(func.min(signal.c.id)).scalar_subquery().label("oldest"),
@@ -172,11 +173,14 @@ class Signals(Repository):
         rows = await self._s.all(select(signal).where(signal.c.owner == owner).order_by(signal.c.id))
         return [self.opened(row) for row in rows]
 
-    async def found_by(self, tags: Collection[str]) -> Sequence[Signal]:
-        """All signals that share a tag: the candidates, in one statement."""
+    async def found_by(self, tags: Collection[str], owner: str | None = None) -> Sequence[Signal]:
+        """All signals that share a tag: the candidates, in one statement; or only those of one owner."""
         if not tags:
             return []
-        rows = await self._s.all(_FOUND_BY, {"tags": self._s.vault.tags_to_find(tags)})
+        found = {"tags": self._s.vault.tags_to_find(tags)}
+        rows = await (
+            self._s.all(_FOUND_BY, found) if owner is None else self._s.all(_FOUND_BY_OWN, found | {"owner": owner})
+        )
         return [self.opened(row) for row in rows]
 
     async def numbers(self) -> range:

@@ -1,0 +1,96 @@
+"""A doubt cannot be found out by asking, nor gets lost in another order of things, nor stands in the way of others."""
+
+import pytest
+from sqlalchemy import update
+
+from handlers.objection import freeze, resume
+from handlers.sweep import run_due, run_rematches
+from storage.schema import signal
+from storage.vault import Unsealable
+from tests.storage.house import ANNA, FATIMA, JOOST, LIN, SANNE, House
+from tests.storage.test_handlers_objection import decided
+from tests.storage.test_handlers_reviews import MAYBE, others
+
+JOHANNES, JAN, HANS = (SANNE.replace("Sanne", given) for given in ("Johannes", "Jan", "Hans"))
+"""Jan and Hans are call names of Johannes; whether they are one child nobody knows."""
+KIM, KYM = "signaal Kim; Jansen; 02-05-2017; geen", "signaal Kym; Jansen; 02-05-2017; geen"
+
+
+async def damage(house: House, ref: str) -> None:
+    async with house.storage.unit() as uow:
+        await uow._session.run(update(signal).where(signal.c.ref == ref).values(sealed_child=b"broken"))
+
+
+async def asked(house: House) -> str:
+    """The review that coordinators were asked about last."""
+    await house.look_closer()
+    return str(house.last(ANNA, "review.opened")["ref"])
+
+
+async def test_what_is_proposed_depends_on_no_signal_of_others(house: House) -> None:
+    """They are not so much as opened: how long it takes, or what is wrong with them, would tell that there are any."""
+    await damage(house, await house.place(FATIMA))
+    assert (await house.answer(JOOST, SANNE))["kind"] == "signal.proposed"
+
+
+async def test_a_damaged_signal_keeps_no_other_doubt_waiting(house: House) -> None:
+    damaged = await house.place(FATIMA)
+    await house.place(JOOST, MAYBE)
+    await damage(house, damaged)
+    await house.place(JOOST, KIM)
+    await house.place(LIN, KYM)
+    house.now = house.now.replace(second=3)
+    with pytest.raises(Unsealable):
+        await run_rematches(house.storage, house.region)
+    await house.deliver()
+    assert house.kinds(ANNA).count("review.opened") == 1
+    with pytest.raises(Unsealable):
+        await run_due(house.storage, house.region)
+
+
+async def test_who_was_involved_before_is_asked_about_also_when_suspended_now(house: House) -> None:
+    mine = await house.place(FATIMA)
+    await house.answer(FATIMA, f"intrekken {mine} klaar")
+    await house.answer(ANNA, f"professional schorsen {FATIMA}")
+    await house.place(JOOST, MAYBE)
+    await house.answer(ANNA, f"beoordelen {await asked(house)} ja")
+    assert others(house.last(JOOST, "match.earlier")) == {FATIMA}
+
+
+async def test_who_ended_while_silent_is_asked_about_when_that_is_over(house: House) -> None:
+    mine = await house.place(FATIMA)
+    await decided(house, freeze, mine)
+    await house.pass_time(days=700)
+    await house.place(JOOST, MAYBE)
+    await house.look_closer()
+    assert "review.opened" not in house.kinds(ANNA)
+    await house.pass_time(days=40)
+    await decided(house, resume, mine)
+    await house.answer(ANNA, f"beoordelen {await asked(house)} ja")
+    assert others(house.last(JOOST, "match.earlier")) == {FATIMA}
+
+
+@pytest.mark.parametrize("then", ["klaar", "fout"])
+async def test_who_waited_for_two_that_leave_is_shown_who_was_there(house: House, then: str) -> None:
+    """Lin is surely Fatima's; only about Joost, who is with her, there is a doubt."""
+    hers = await house.place(FATIMA, JOHANNES)
+    his = await house.place(JOOST, JAN)
+    await house.place(LIN, HANS)
+    await house.look_closer()
+    await house.answer(FATIMA, f"intrekken {hers} klaar")
+    await house.answer(JOOST, f"intrekken {his} {then}")
+    await house.look_closer()
+    assert others(house.last(LIN, "match.earlier")) == {FATIMA}
+
+
+async def test_what_became_certain_before_it_was_looked_at_is_a_match(house: House) -> None:
+    """Lin's Olivia may be either of two, until one of them turns out to have been a mistake."""
+    pim, olivia = (SANNE.replace("Sanne", given) for given in ("Pim Olivia", "Olivia"))
+    hers = await house.place(FATIMA, pim)
+    await house.place(JOOST, olivia)
+    await house.look_closer()
+    await house.place(LIN, olivia)
+    assert "match.notice" not in house.kinds(LIN)
+    await house.answer(FATIMA, f"intrekken {hers} fout")
+    await house.look_closer()
+    assert others(house.last(LIN, "match.notice")) == {JOOST}

@@ -1,4 +1,4 @@
-"""Introductions: two professionals find each other, a third joins, people leave, and the room is emptied."""
+"""Introductions: two professionals find each other, and a third joins. How one leaves: handlers.leaving."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
@@ -9,9 +9,8 @@ from domain.notice import Notice
 from handlers.cards import Card, card
 from handlers.office import Office
 from handlers.words import Line, line
-from storage.introductions import Introduction, Participation
+from storage.introductions import Introduction
 from storage.people import Person
-from storage.rooms import Room
 from storage.signals import Signal
 
 T = TypeVar("T")
@@ -63,7 +62,7 @@ async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -
             returned.append(signal.owner)
     fresh = {signal.owner for signal in newcomers}
     # Everybody learns of the newcomers; a newcomer learns of all.
-    joined = await _introduction(office, number)
+    joined = await introduction_of(office, number)
     who_is_there = {who.user_id for who in joined.active}
     await _announce(office, joined, {frozenset({one, other}) for one in fresh for other in who_is_there})
     for user_id in returned:
@@ -88,7 +87,7 @@ async def _announce(office: Office, joined: Introduction, news_to_each_other: Co
     Who is silent for an objection is told nothing, and of them only that they are.
     """
     uow = office.uow
-    everybody = [(await _person(office, who.user_id), await _signal(office, who.signal_id)) for who in joined.active]
+    everybody = [(await person_of(office, who.user_id), await _signal(office, who.signal_id)) for who in joined.active]
     heard = [(person, signal) for person, signal in everybody if signal.state is not State.FROZEN]
     silent = [(person, signal) for person, signal in everybody if signal.state is State.FROZEN]
     for reader, own in heard:
@@ -151,7 +150,7 @@ async def arrived(office: Office, number: int, user_id: str) -> None:
     It waits a moment for the others, and goes at once when all have come.
     """
     uow = office.uow
-    joined = await _introduction(office, number)
+    joined = await introduction_of(office, number)
     newcomer = next((who for who in joined.active if who.user_id == user_id), None)
     if newcomer is None or newcomer.arrived:
         return
@@ -161,7 +160,7 @@ async def arrived(office: Office, number: int, user_id: str) -> None:
     pending = await uow.outbox.pending_card(room.id, "match.introduction")
     before = await uow.outbox.latest(room.id, "match.introduction")
     if before is not None and pending is None:
-        person = await _person(office, user_id)
+        person = await person_of(office, user_id)
         await office.post(
             room.id,
             card("match.joined", line("match.joined", name=person.full_name), ref=joined.ref, user_id=user_id),
@@ -171,12 +170,12 @@ async def arrived(office: Office, number: int, user_id: str) -> None:
         # A card of its own, not another text in that one, which may be on its way already.
         await uow.outbox.withdraw(pending)
     here = {who.user_id for who in joined.active if who.arrived} | {user_id}
-    await _introduce(office, joined, room.id, delay_ms=0 if len(here) == len(joined.active) else GATHER_MS)
+    await say_who_takes_part(office, joined, room.id, delay_ms=0 if len(here) == len(joined.active) else GATHER_MS)
 
 
-async def _introduce(office: Office, joined: Introduction, room_id: str, *, delay_ms: int = 0) -> None:
+async def say_who_takes_part(office: Office, joined: Introduction, room_id: str, *, delay_ms: int = 0) -> None:
     """The card in the room that stays in sight: who takes part, and how to go on."""
-    people, silent = await _by_voice(office, joined)
+    people, silent = await by_voice(office, joined)
     shown = card(
         "match.introduction",
         line("match.introduction"),
@@ -190,110 +189,24 @@ async def _introduce(office: Office, joined: Introduction, room_id: str, *, dela
     await office.post(room_id, shown, office.region.language, delay_ms=delay_ms)
 
 
-async def _by_voice(office: Office, joined: Introduction) -> tuple[list[Person], list[Person]]:
+async def by_voice(office: Office, joined: Introduction) -> tuple[list[Person], list[Person]]:
     """Who takes part in an introduction: those who are heard, and those who are silent for an objection."""
     heard: list[Person] = []
     silent: list[Person] = []
     for who in joined.active:
         is_silent = (await _signal(office, who.signal_id)).state is State.FROZEN
-        (silent if is_silent else heard).append(await _person(office, who.user_id))
+        (silent if is_silent else heard).append(await person_of(office, who.user_id))
     return heard, silent
 
 
 async def say_in_rooms(office: Office, signal: Signal, kind: str) -> None:
     """Say of whoever takes part with a signal, in the rooms where they do, what this kind of card says."""
     uow = office.uow
-    person = await _person(office, signal.owner)
+    person = await person_of(office, signal.owner)
     for joined in await uow.introductions.open_ones_of_signals([signal.id]):
         room = await uow.rooms.of_introduction(joined.id)
         shown = card(kind, line(kind, name=person.full_name), ref=joined.ref, user_id=signal.owner)
         await office.post(room.id, shown, office.region.language)
-
-
-async def leave(office: Office, signal: Signal, *, at_once: bool) -> None:
-    """A signal takes no part in introductions any more; `at_once`: a room in which fewer than two remain closes now."""
-    uow = office.uow
-    for joined in await uow.introductions.open_ones_of_signals([signal.id]):
-        await step_out(office, joined, signal.owner, at_once=at_once)
-
-
-async def step_out(office: Office, joined: Introduction, user_id: str, *, at_once: bool) -> None:
-    """One participant leaves an introduction."""
-    uow = office.uow
-    room, remaining = await _take_out(office, joined, user_id)
-    person = await _person(office, user_id)
-    if len(remaining) > 1:
-        closes: tuple[Line, ...] = ()
-    elif at_once:
-        await close(office, joined, by=user_id)
-        return
-    else:
-        # The last one to leave does not lengthen what began when the last but one left.
-        last_day = joined.close_on or uow.today + timedelta(days=office.region.close_days)
-        await uow.introductions.set_close_on(joined.id, last_day)
-        closes = (line("match.left.closes", day=last_day),)
-    await office.post(
-        room.id,
-        card("match.left", line("match.left", name=person.full_name), *closes, ref=joined.ref, user_id=user_id),
-        office.region.language,
-    )
-
-
-async def part(office: Office, joined: Introduction, user_id: str) -> None:
-    """One participant turns out to be involved with another child: they leave, and what was written is emptied.
-
-    It closes when fewer than two remain. Those who do are told why in the room, where it was emptied, or at the desk.
-    """
-    uow = office.uow
-    room, remaining = await _take_out(office, joined, user_id)
-    person = await _person(office, user_id)
-    if len(remaining) < 2:  # noqa: PLR2004 (nobody meets alone)
-        await close(office, joined, by=user_id, why=(line("match.left.other_child", name=person.full_name),))
-        return
-    # First: of what is said from here on nothing is emptied.
-    await uow.outbox.empty(room.id)
-    await uow.rooms.empty(room.id)
-    left = card(
-        "match.left",
-        line("match.left.other_child", name=person.full_name),
-        line("match.left.emptied"),
-        ref=joined.ref,
-        user_id=user_id,
-    )
-    await office.post(room.id, left, office.region.language)
-    if any(who.arrived for who in remaining):
-        await _introduce(office, await _introduction(office, joined.id), room.id)
-
-
-async def _take_out(office: Office, joined: Introduction, user_id: str) -> tuple[Room, Sequence[Participation]]:
-    """One participant takes no part any more; the room, and who remains."""
-    uow = office.uow
-    room = await uow.rooms.of_introduction(joined.id)
-    await uow.introductions.leave(joined.id, user_id)
-    await uow.rooms.unwant(room.id, user_id)
-    remaining = [who for who in joined.active if who.user_id != user_id]
-    # Somebody may have waited for whoever leaves now.
-    await uow.rematches.want(*(who.signal_id for who in remaining if who.signal_id is not None))
-    return room, remaining
-
-
-async def close(office: Office, joined: Introduction, *, by: str | None = None, why: Sequence[Line] = ()) -> None:
-    """The introduction ends: its room is emptied and left, and who was still in it is told at the desk.
-
-    `by`: whose leaving made it end.
-    """
-    uow = office.uow
-    room = await uow.rooms.of_introduction(joined.id)
-    heard, _silent = await _by_voice(office, joined)
-    present = [person.user_id for person in heard if person.user_id in room.wanted]
-    await uow.introductions.close(joined.id)
-    await uow.outbox.cancel(room.id)
-    await uow.rooms.close(room.id)
-    shown = card("match.closed", *why, line("match.closed", ref=joined.ref), ref=joined.ref, user_id=by)
-    await office.post(room.id, shown, office.region.language)
-    for user_id in present:
-        await office.tell(user_id, shown)
-    await uow.audit.write("wenk", "introduction.closed")
 
 
 async def show_own(office: Office, user_id: str) -> Card:
@@ -302,7 +215,7 @@ async def show_own(office: Office, user_id: str) -> Card:
     shown: list[dict[str, object]] = []
     for joined in await office.uow.introductions.open_ones_of(user_id):
         own = await _signal(office, next(who.signal_id for who in joined.active if who.user_id == user_id))
-        heard, silent = await _by_voice(office, joined)
+        heard, silent = await by_voice(office, joined)
         others = [person for person in heard if person.user_id != user_id]
         if own.state is State.FROZEN:
             # Nor do they learn of who came meanwhile, before the objection is decided on.
@@ -333,7 +246,7 @@ async def tell_of_earlier(office: Office, new: Signal, earlier: Sequence[Signal]
     participants: list[dict[str, str]] = []
     for signal in earlier:
         await uow.pairs.disclose(signal, new.owner, "earlier")
-        person, until = await _person(office, signal.owner), signal.ended_on or signal.active_until
+        person, until = await person_of(office, signal.owner), signal.ended_on or signal.active_until
         lines.append(line("match.earlier.one", contact=contact_line(person), until=until))
         participants.append(contact_of(person) | {"until": until.isoformat()})
     shown = card(
@@ -348,11 +261,13 @@ async def tell_of_earlier(office: Office, new: Signal, earlier: Sequence[Signal]
     await uow.audit.write("wenk", "earlier.shown", new.key)
 
 
-async def _introduction(office: Office, number: int) -> Introduction:
+async def introduction_of(office: Office, number: int) -> Introduction:
+    """The introduction with this number, as it is now."""
     return _found(await office.uow.introductions.get(number))
 
 
-async def _person(office: Office, user_id: str) -> Person:
+async def person_of(office: Office, user_id: str) -> Person:
+    """Somebody who takes part."""
     return _found(await office.uow.people.get(user_id))
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from domain.life import Event, Plan, State, Transition, due, next_look, next_state, outlived, plan, to_remind
 from handlers.cards import card
-from handlers.introductions import leave, say_in_rooms
+from handlers.introductions import say_in_rooms
+from handlers.leaving import leave
 from handlers.office import Office
 from handlers.words import line
 from storage.pairs import SHOWN

@@ -6,7 +6,7 @@ from typing import Any
 from domain.introducing import Pairing
 from handlers.cards import card
 from handlers.command import Command, Who
-from handlers.introductions import part
+from handlers.leaving import part
 from handlers.life import WENK
 from handlers.office import Office, Talk
 from handlers.words import line

@@ -12,7 +12,8 @@ from handlers.cards import card, error
 from handlers.command import BadValue, Command, Parameter, Who
 from handlers.desk import open_desk
 from handlers.dialogue import ask_again, propose
-from handlers.introductions import contact_line, step_out
+from handlers.introductions import contact_line
+from handlers.leaving import step_out
 from handlers.life import all_caught_up, remind
 from handlers.matching import candidates, match
 from handlers.office import Office, Talk

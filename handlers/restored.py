@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.calendar import AMSTERDAM, day_of
 from handlers.cards import card
-from handlers.introductions import leave
+from handlers.leaving import leave
 from handlers.life import WENK
 from handlers.office import Office
 from handlers.words import line

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from domain.region import Region
 from handlers.approvals import lapse
 from handlers.cards import card
-from handlers.introductions import close
+from handlers.leaving import close
 from handlers.life import look_at
 from handlers.notice import remind, remind_of
 from handlers.office import Message, Office, Proof

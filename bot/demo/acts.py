@@ -123,11 +123,11 @@ async def leaflet(play: Play) -> None:
     ref = play.signals["fatima"]
     card = await fatima.asks(f"folder {ref}", "leaflet", ref=ref, language="nl", version=BOTH)
     file = card.content["file"]
-    status, ciphertext = await document.download(play.stage.synapse.url, fatima.person, file)
+    status, ciphertext = await document.download(fatima.person, file)
     play.checks("op de homeserver is de folder versleuteld", holds=status == HTTPStatus.OK and _PDF not in ciphertext)
     pdf = document.decrypt(file, ciphertext)
     play.checks("Fatima kan de folder openen", holds=pdf.startswith(_PDF) and len(pdf) == card.content["info"]["size"])
-    printed = await asyncio.to_thread(document.Printed.read, pdf)
+    printed = await asyncio.to_thread(document.Printed.of, pdf)
     play.checks("de folder is van deze regio, in het Nederlands", holds="Smallingerland" in printed.text)
     play.checks("de folder zegt zelf dat hij Nederlands is", holds=printed.language == "nl")
     named = [name for name in cast.traces(play.born) if name.lower() in printed.text.lower()]

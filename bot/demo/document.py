@@ -23,9 +23,9 @@ class Printed:
     text: str
 
     @classmethod
-    def read(cls, pdf: bytes) -> Self:
-        """Raises pypdf's errors for what is no PDF."""
-        from pypdf import PdfReader  # noqa: PLC0415 (of wenk[demo]; the bot's own stage goes without)
+    def of(cls, pdf: bytes) -> Self:
+        """Read it; raises pypdf's errors for what is no PDF."""
+        from pypdf import PdfReader  # noqa: PLC0415 (of wenk[demo], whose absence is told when the stage is made)
 
         reader = PdfReader(io.BytesIO(pdf))
         root: Any = reader.trailer["/Root"]
@@ -33,9 +33,9 @@ class Printed:
         return cls(len(reader.pages), str(root["/Lang"]), text)
 
 
-async def download(url: str, person: Person, file: Mapping[str, Any]) -> tuple[int, bytes]:
-    """What the homeserver at `url` has of a card's `file`: the status of its answer, and ciphertext."""
-    address = url + _DOWNLOAD + file["url"].removeprefix(_MXC)
+async def download(person: Person, file: Mapping[str, Any]) -> tuple[int, bytes]:
+    """What the homeserver has of a card's `file`: the status of its answer, and ciphertext."""
+    address = person.url + _DOWNLOAD + file["url"].removeprefix(_MXC)
     headers = {"Authorization": f"Bearer {person.http.access_token}"}
     async with aiohttp.ClientSession() as session, session.get(address, headers=headers) as answer:
         return answer.status, await answer.read()
@@ -43,4 +43,5 @@ async def download(url: str, person: Person, file: Mapping[str, Any]) -> tuple[i
 
 def decrypt(file: Mapping[str, Any], ciphertext: bytes) -> bytes:
     """As a client does it, by the specification; raises nio.EncryptionError if it is not what was put there."""
-    return decrypt_attachment(ciphertext, file["key"]["k"], file["hashes"]["sha256"], file["iv"])
+    opened: bytes = decrypt_attachment(ciphertext, file["key"]["k"], file["hashes"]["sha256"], file["iv"])
+    return opened

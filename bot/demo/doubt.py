@@ -30,7 +30,7 @@ async def doubtful(play: Play) -> None:
     play.checks("voor de tweelingzus is niets gevraagd", holds=len(anna.cards("review.opened")) == 1)
     play.checks("Fatima en Lin weten nog van niets", holds=_of_matches(fatima, lin) == heard)
     await anna.asks(f"beoordelen {ref} ja", "review.decided", ref=ref, decision="yes")
-    screen.tell("Nu pas horen Fatima en Lin van elkaar. Dit ziet Lin; Fatima krijgt hetzelfde over haar.")
+    screen.tell("Nu pas horen Fatima en Lin van elkaar, en krijgen ze een gesprek over dit kind. Dit ziet Lin:")
     notice = await lin.receives("match.notice", of=[fatima], signal=play.signals[_her(lin)])
     match = notice.wenk["ref"]
     await fatima.receives("match.notice", of=[lin], shown=False, signal=play.signals[_her(fatima)], ref=match)

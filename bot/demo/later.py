@@ -47,7 +47,7 @@ async def two_years(play: Play, clock: LiveClock) -> None:
     with_child = proposed | {anna: anna.cards("review.shown")}
     await _pass_time(play, clock, add_years(play.today, 2))
     await fatima.receives("signal.expired", ref=play.signals["fatima"])
-    play.screen.tell("Dit komt voor elk signaal: bij Fatima twee keer, bij Lin drie keer. Joost was al klaar.")
+    play.screen.tell("Zo gaat het met al hun signalen: twee van Fatima, drie van Lin. Joost was al klaar.")
     for role, name in _LIKEWISE:
         await play.actor(role).receives("signal.expired", shown=False, ref=play.signals[name])
     play.checks("Joost was al klaar en hoort niets", holds=not joost.cards("signal.expired"))

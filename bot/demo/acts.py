@@ -1,9 +1,12 @@
 """The story of the leaflet, today's part: two professionals find each other, a third joins, one withdraws."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
+from typing import Final
 
-from bot.demo import cast
+from bot.demo import cast, document
 from bot.demo.actor import Actor, Checks
 from bot.demo.cast import ANNA, FATIMA, JOOST, LIN, Role
 from bot.demo.person import Card
@@ -12,6 +15,7 @@ from bot.demo.stage import Stage
 from domain.calendar import add_years, day_of
 
 BOTH = ["parents", "child"]
+_PDF: Final = b"%PDF"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,8 +25,9 @@ class Play:
     Attributes:
         ahead: by how much the clocks of the homeserver and of Wenk were moved.
         actors: who plays, by login.
-        signals: references, by login; `twin` is Lin's signal on the other child.
-        room: the introduction.
+        signals: references, by login; `twin` is Lin's signal on the other child, `fatima-her` and `lin-her` are on the
+            girl whose name is misheard.
+        room: the introduction; `her_room` the one about that girl.
     """
 
     stage: Stage
@@ -32,6 +37,7 @@ class Play:
     actors: dict[str, Actor] = field(default_factory=dict)
     signals: dict[str, str] = field(default_factory=dict)
     room: str = ""
+    her_room: str = ""
 
     @property
     def today(self) -> date:
@@ -40,7 +46,13 @@ class Play:
 
     @property
     def born(self) -> date:
+        """Of the twins."""
         return cast.birthday(day_of(datetime.now(UTC)))
+
+    @property
+    def her_born(self) -> date:
+        """Of the girl whose name is misheard."""
+        return cast.birthday(day_of(datetime.now(UTC)), 5, 3)
 
     def actor(self, role: Role) -> Actor:
         return self.actors[role.login]
@@ -101,6 +113,29 @@ async def field_by_field(play: Play) -> None:
     await fatima.asks(cast.in_words(play.born), "question", field="address")
     await fatima.asks(cast.ADDRESS, "signal.proposed", tell=BOTH)
     await places(play, fatima)
+
+
+async def leaflet(play: Play) -> None:
+    """Fatima asks for the leaflet: an encrypted document, which names nobody."""
+    screen, fatima = play.screen, play.actor(FATIMA)
+    screen.chapter("De folder voor het gezin", "The leaflet, as an encrypted PDF without the child's name.")
+    screen.tell("Fatima vertelt het gezin over het signaal, en geeft de folder mee.")
+    ref = play.signals["fatima"]
+    card = await fatima.asks(f"folder {ref}", "leaflet", ref=ref, language="nl", version=BOTH)
+    file = card.content["file"]
+    status, ciphertext = await document.download(fatima.person, file)
+    play.checks("op de homeserver is de folder versleuteld", holds=status == HTTPStatus.OK and _PDF not in ciphertext)
+    pdf = document.decrypt(file, ciphertext)
+    play.checks("Fatima kan de folder openen", holds=pdf.startswith(_PDF) and len(pdf) == card.content["info"]["size"])
+    printed = await asyncio.to_thread(document.Printed.of, pdf)
+    play.checks("de folder is van deze regio, in het Nederlands", holds="Smallingerland" in printed.text)
+    play.checks("de folder zegt zelf dat hij Nederlands is", holds=printed.language == "nl")
+    named = [name for name in cast.traces(play.born) if name.lower() in printed.text.lower()]
+    play.checks("het kind staat niet in de folder", holds=not named)
+    screen.checked(
+        f"{card.content['filename']}: {printed.pages} bladzijden in het Nederlands, {len(pdf) / 1000:.0f} kB. "
+        "Op de homeserver versleuteld. Geopend en gelezen: de naam van het kind staat er niet in."
+    )
 
 
 async def in_one_line(play: Play) -> None:

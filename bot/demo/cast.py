@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Final
 
 from babel.dates import format_date
@@ -78,11 +79,15 @@ SURNAME: Final = "van der Veen"
 GIVEN: Final = "Madelief"
 TWIN: Final = "Rozemarijn"
 ADDRESS: Final = "9203 ZX 95a"
+KNOWN: Final = "Anneloes"
+MISHEARD: Final = "Annelies"
+HER_SURNAME: Final = "Hoekstra"
+HER_ADDRESS: Final = "9204 KL 12"
 
 
-def birthday(today: date) -> date:
+def birthday(today: date, month: int = 8, day: int = 14) -> date:
     """Of somebody who is 12 to 15 now and in two years, whenever this is played: parents and child must be told."""
-    return date(today.year - 13, 8, 14)
+    return date(today.year - 13, month, day)
 
 
 def in_words(day: date) -> str:
@@ -90,9 +95,10 @@ def in_words(day: date) -> str:
     return str(format_date(day, "d MMMM y", locale="nl"))
 
 
-def traces(born: date) -> tuple[str, ...]:
+def traces(*births: date) -> tuple[str, ...]:
     """What of these children could be found somewhere, however it was written; each too long to appear by chance."""
+    written = [(born.isoformat(), f"{born:%d-%m-%Y}", f"{born:%d/%m/%Y}", in_words(born)) for born in births]
     return (
         GIVEN, TWIN, SURNAME, "Veen, van der", "9203 ZX", "9203ZX95",
-        born.isoformat(), f"{born:%d-%m-%Y}", f"{born:%d/%m/%Y}", in_words(born),
+        KNOWN, MISHEARD, HER_SURNAME, "9204 KL", "9204KL12", *chain.from_iterable(written),
     )  # fmt: skip

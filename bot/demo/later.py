@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from bot.demo import cast, proof
 from bot.demo.actor import PATIENCE_S
@@ -17,6 +18,8 @@ from domain.calendar import add_years, midnight
 _MORNING = timedelta(hours=10)
 _TRIAL = timedelta(days=1000)
 _POLL_S = 0.05
+_LIKEWISE: Final = ((FATIMA, "fatima-her"), (LIN, "lin"), (LIN, "twin"), (LIN, "lin-her"))
+"""The signals that end when Fatima's first one does, and whose they are."""
 
 
 async def find_clock(file: Path) -> LiveClock | None:
@@ -39,16 +42,17 @@ async def two_years(play: Play, clock: LiveClock) -> None:
     play.screen.chapter(
         "Twee jaar later", "After two years the signals become inactive; the clocks are moved from outside."
     )
-    fatima, joost, lin = play.actor(FATIMA), play.actor(JOOST), play.actor(LIN)
-    with_child = {who: [card.event_id for card in who.cards("signal.proposed")] for who in (fatima, joost, lin)}
+    anna, fatima, joost, lin = play.actors["anna"], play.actor(FATIMA), play.actor(JOOST), play.actor(LIN)
+    proposed = {who: who.cards("signal.proposed") for who in (fatima, joost, lin)}
+    with_child = proposed | {anna: anna.cards("review.shown")}
     await _pass_time(play, clock, add_years(play.today, 2))
     await fatima.receives("signal.expired", ref=play.signals["fatima"])
-    play.screen.tell("Ook Lin krijgt dit, voor haar twee signalen. Joost was al klaar en hoort niets.")
-    for name in ("lin", "twin"):
-        await lin.receives("signal.expired", shown=False, ref=play.signals[name])
+    play.screen.tell("Zo gaat het met al hun signalen: twee van Fatima, drie van Lin. Joost was al klaar.")
+    for role, name in _LIKEWISE:
+        await play.actor(role).receives("signal.expired", shown=False, ref=play.signals[name])
     play.checks("Joost was al klaar en hoort niets", holds=not joost.cards("signal.expired"))
     for who, cards in with_child.items():
-        await who.sees_redacted("kaarten waar een kind op staat, zijn gewist", cards)
+        await who.sees_redacted("kaarten waar een kind op staat, zijn gewist", [card.event_id for card in cards])
     play.screen.checked("Kaarten waar een kind op staat, heeft Wenk na een uur uit ieders balie gewist.")
 
 
@@ -70,15 +74,17 @@ async def newcomer(play: Play) -> None:
 
 
 async def five_years(play: Play, clock: LiveClock) -> None:
-    """The signals are erased, and the introduction is empty."""
+    """The signals are erased, and the introductions are empty."""
     screen = play.screen
-    screen.chapter("Vijf jaar na het begin", "After five years the signals are erased, and the introduction is empty.")
-    fatima, joost, lin, noor = (play.actor(role) for role in (FATIMA, JOOST, LIN, NOOR))
+    screen.chapter(
+        "Vijf jaar na het begin", "After five years the signals are erased, and the introductions are empty."
+    )
+    fatima, joost, noor = (play.actor(role) for role in (FATIMA, JOOST, NOOR))
     await _pass_time(play, clock, add_years(play.today, 3))
     await fatima.receives("signal.erased", ref=play.signals["fatima"])
     await joost.receives("signal.erased", shown=False, ref=play.signals["joost"])
-    for name in ("lin", "twin"):
-        await lin.receives("signal.erased", shown=False, ref=play.signals[name])
+    for role, name in _LIKEWISE:
+        await play.actor(role).receives("signal.erased", shown=False, ref=play.signals[name])
     await fatima.asks("signalen", "signal.list", signals=[])
     screen.tell(
         "Joost en Lin krijgen hetzelfde bericht. Het signaal van Noor is drie jaar oud: gestopt, nog niet gewist."
@@ -88,10 +94,10 @@ async def five_years(play: Play, clock: LiveClock) -> None:
     play.checks("het signaal van Noor is er nog, gestopt", holds=list(states(listed).values()) == ["inactive"])
 
     async def emptied() -> bool:
-        return not proof.left_in_room(play.stage.synapse.directory, play.room)
+        return not any(proof.left_in_room(play.stage.synapse.directory, room) for room in (play.room, play.her_room))
 
-    await _becomes(play, "de kennismaking is leeg, wie er ook schreef", emptied)
-    screen.checked("De kennismaking is gesloten en leeg: ook wat Fatima, Joost en Lin schreven, is gewist.")
+    await _becomes(play, "de kennismakingen zijn leeg, wie er ook schreef", emptied)
+    screen.checked("De kennismakingen zijn gesloten en leeg: ook wat Fatima, Joost en Lin schreven, is gewist.")
 
 
 async def _pass_time(play: Play, clock: LiveClock, day: date) -> None:

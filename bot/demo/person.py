@@ -70,6 +70,7 @@ class Person:
     """One device of one person.
 
     Attributes:
+        url: of the homeserver.
         user_id: whose.
         keys: their cross-signing keys; a second device takes them over.
         cards: what appeared on the screen, in order, their own messages included.
@@ -79,7 +80,8 @@ class Person:
         unread: events whose key has not come, by event id.
     """
 
-    def __init__(self, http: Homeserver, user_id: str, machine: Machine, keys: CrossSigningKeys) -> None:
+    def __init__(self, url: str, http: Homeserver, user_id: str, machine: Machine, keys: CrossSigningKeys) -> None:
+        self.url = url
         self.http = http
         self.machine = machine
         self.identities = Identities(http, machine, _FirstSeen())
@@ -119,7 +121,7 @@ class Person:
         http = Homeserver(url)
         account = await log_in(http, user_id, password, display_name="Wenk demo")
         machine = Machine.open(user_id, account.device_id, directory, secrets.token_bytes(32))
-        person = cls(http, user_id, machine, keys or CrossSigningKeys.generate())
+        person = cls(url, http, user_id, machine, keys or CrossSigningKeys.generate())
         await machine.maintain(http)
         if signed:
             await publish(http, person.keys, user_id, password)

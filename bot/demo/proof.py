@@ -56,7 +56,7 @@ def left_in_room(synapse: Path, room_id: str) -> int:
 
 def rows_per_signal_table(data: Path) -> dict[str, int]:
     """How much the bot's database holds of signals."""
-    tables = ("signal", "tag", "pair", "disclosure", "notice")
+    tables = ("signal", "tag", "pair", "review", "disclosure", "notice")
     return {table: int(next(_rows(data / "wenk.db", f"SELECT count(*) FROM {table}"))[0]) for table in tables}  # noqa: S608 (the names above)
 
 

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from bot.demo import acts, cast, later, proof
+from bot.demo import acts, cast, doubt, later, proof
 from bot.demo.actor import StoryBroken
 from bot.demo.acts import Play
 from bot.demo.cast import GUESTS
@@ -24,7 +24,10 @@ _TAIL: Final = 20
 _FAILED: Final = 1
 _INTERRUPTED: Final = 128
 _COORDINATOR: Final = "coordinator"
-_TODAY: Final = (acts.admission, acts.field_by_field, acts.in_one_line, acts.twin, acts.third, acts.withdrawal)
+_TODAY: Final = (
+    acts.admission, acts.field_by_field, acts.leaflet, acts.in_one_line, acts.twin, acts.third, acts.withdrawal,
+    doubt.doubtful,
+)  # fmt: skip
 
 Script = Callable[[Play, LiveClock | None], Awaitable[None]]
 
@@ -141,7 +144,7 @@ def _hand_over(play: Play) -> None:
 
 async def _nowhere(play: Play) -> proof.Found:
     """Nothing of the children stands anywhere; the same search does find what is there."""
-    found = await asyncio.to_thread(proof.search, play.stage.directory, cast.traces(play.born))
+    found = await asyncio.to_thread(proof.search, play.stage.directory, cast.traces(play.born, play.her_born))
     play.checks(f"van de kinderen staat nergens iets (gevonden: {found.hits})", holds=not found.hits)
     control = await asyncio.to_thread(proof.search, play.stage.directory, [cast.FATIMA.login])
     play.checks("de zoekactie vindt wat er wel staat", holds=bool(control.hits))
@@ -174,15 +177,18 @@ async def _conclude(play: Play, during: proof.Found, *, moved: bool) -> None:
         "Wat er wel staat, vindt dezelfde zoekactie wel."
     )
     if moved:
-        play.checks("in de database staat alleen het signaal van Noor", holds=left["signal"] == 1 and not left["pair"])
-        screen.checked("Vier van de vijf signalen zijn uit de database verdwenen; dat van Noor heeft nog twee jaar.")
+        play.checks(
+            "in de database staat alleen het signaal van Noor",
+            holds=left["signal"] == 1 and not left["pair"] + left["review"],
+        )
+        screen.checked("Zes van de zeven signalen zijn uit de database verdwenen; dat van Noor heeft nog twee jaar.")
     screen.checked(f"Het auditlogboek heeft {rows} regels, en de keten klopt.")
     screen.checked(
         f"{play.checks.made} controles onderweg: elke kaart kwam versleuteld en bewezen van Wenk, met wat erin hoort."
     )
     screen.tell(
-        "Niet in dit verhaal: twijfelgevallen, de folder, verzoeken van het gezin, verlengen. Een gewist bericht houdt "
-        "Synapse zeven dagen versleuteld vast."
+        "Niet in dit verhaal: verlengen, en verzoeken van het gezin. Een gewist bericht houdt Synapse zeven dagen "
+        "versleuteld vast."
     )
 
 

@@ -1,4 +1,4 @@
-"""The story of the leaflet: two professionals find each other, a third joins, one is done, one was wrong."""
+"""The story of the leaflet: two professionals find each other, a third joins, one is done, one wrong, one doubted."""
 
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ BORN = (2015, 3, 27)
 CHILD = f"{GIVEN}; {SURNAME}; 27-03-2015; {POSTCODE} 95a"
 SAME_CHILD = f"{GIVEN.lower()}; {SURNAME.upper()}; 27 maart 2015; 8471qx 95 A"
 CHATTER = "Zullen we morgenochtend bellen?"
+KNOWN, MISHEARD, DOUBTED = "Quirijna", "Quirina", "Zwiggelaar; 09-11-2016; 8472 RT 7"
 STILL_SAME = f"{GIVEN}; {SURNAME}; 2015-03-27; 8471QX 95-a"
 
 
@@ -120,6 +121,27 @@ async def two_meet_again(story: Story) -> None:
     await story.joost.who.wait_for(lambda card: card.event_id == story.chatter[-1])
 
 
+async def one_is_doubted(story: Story) -> None:
+    """A name misheard: nobody hears of it until the coordinator, who does not see whose signals it is, has decided."""
+    anna, fatima, lin = story.play.anna, story.fatima, story.lin
+    own = {}
+    for seat, given in ((fatima, KNOWN), (lin, MISHEARD)):
+        own[seat.user_id] = await seat.signals(f"{given}; {DOUBTED}")
+    review = (await anna.hear("review.opened")).wenk["ref"]
+    shown = await anna.ask(f"!beoordelen {review}")
+    assert (shown.wenk["kind"], shown.wenk["ref"]) == ("review.shown", review)
+    assert [child["given"] for child in shown.wenk["children"]] == [KNOWN, MISHEARD]
+    assert not [who for who in ("Fatima", "Lin Tan", *own) if who in str(dict(shown.content))]
+    assert not [seat for seat in (fatima, lin) if seat.heard("match.notice", signal=own[seat.user_id])]
+    decided = await anna.ask(f"!review {review} yes")
+    assert (decided.wenk["kind"], decided.wenk["decision"]) == ("review.decided", "yes")
+    for seat in (fatima, lin):
+        notice = await seat.hear("match.notice", signal=own[seat.user_id])
+        card = await seat.hear("match.introduction", ref=notice.wenk["ref"])
+        assert names(card) == {"Fatima Bouali", "Lin Tan"}
+        assert card.room_id not in {story.room, story.open_room, seat.desk}
+
+
 async def play_all(play: Play) -> Story:
     """From the first to the last scene."""
     story = await admit(play)
@@ -128,4 +150,5 @@ async def play_all(play: Play) -> Story:
     await one_is_done(story)
     await one_was_wrong(story)
     await two_meet_again(story)
+    await one_is_doubted(story)
     return story

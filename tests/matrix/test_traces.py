@@ -14,18 +14,19 @@ from bot.demo.synapse import LocalSynapse
 from bot.http import quote
 from tests.matrix.people import meet
 from tests.matrix.play import CLIENT, Admin, administrator, playing, refused, unread
-from tests.matrix.story import BORN, CHATTER, GIVEN, POSTCODE, SURNAME, Story, play_all
+from tests.matrix.story import BORN, CHATTER, DOUBTED, GIVEN, KNOWN, MISHEARD, POSTCODE, SURNAME, Story, play_all
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 YEAR, MONTH, DAY = BORN
 SPELLINGS = (
+    KNOWN, MISHEARD, *DOUBTED.split("; "),
     *GIVEN.split(), SURNAME, CHATTER, POSTCODE, POSTCODE.replace(" ", ""), POSTCODE.replace(" ", "%20"),
     f"{YEAR}-{MONTH:02}-{DAY}", f"{DAY}-{MONTH:02}-{YEAR}", f"{DAY}-{MONTH}-{YEAR}", f"{DAY}/{MONTH}/{YEAR}",
     f"{DAY}/{MONTH:02}/{YEAR}", f"{DAY}.{MONTH:02}.{YEAR}", f"{YEAR}{MONTH:02}{DAY}", f"{DAY} maart {YEAR}",
     f"{DAY} mrt {YEAR}", f"{DAY} March {YEAR}", f"March {DAY}, {YEAR}", f"{YEAR + 23}-{MONTH:02}-{DAY}",
 )  # fmt: skip
-"""The child in all spellings; the 23rd birthday tells the birth date too."""
+"""The child in all spellings, and the one whose name was misheard; the 23rd birthday tells the birth date too."""
 SECRET = re.compile(b"|".join(re.escape(word.encode()) for word in SPELLINGS), re.IGNORECASE)
 REFERENCE = re.compile(r"\b[SMRCAO]-[0-9A-HJKMNP-TV-Z]{6}\b")
 STATE = {
@@ -161,5 +162,8 @@ async def test_cards_that_show_a_child_are_emptied_after_their_time(story: Story
     await story.play.stage.start()
     await story.fatima.who.until(lambda: personal <= story.fatima.who.redacted)
     assert not lasting & story.fatima.who.redacted
+    anna = story.play.anna
+    both = {card.event_id for card in anna.heard("review.shown")}
+    await anna.who.until(lambda: both <= anna.who.redacted)
     contents = {event["event_id"]: event["content"] for event in await admin.events(story.fatima.desk)}
     assert all(contents[card] == {} for card in personal)

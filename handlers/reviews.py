@@ -42,9 +42,8 @@ async def look_closer(office: Office, number: int) -> None:
             continue
         if any(_stands_for(each, known) for each in found_now):
             continue
-        # Who is over hears nothing of it anyway.
-        if known.state is State.INACTIVE or await _is_heard(office, known):
-            await open_review(office, signal, known)
+        # Also if its owner is suspended: what is decided comes out when they are restored, or it ends.
+        await open_review(office, signal, known)
     undecided = await bring_together(office, signal)
     pairings = await uow.pairs.among({number for pair in undecided for number in pair})
     for pair in undecided:

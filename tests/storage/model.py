@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+DOUBTFUL = "Terpstra"
 Heard = tuple[object, ...]
 """Who heard, the kind of card, and what it said."""
 
@@ -38,7 +39,12 @@ class Child:
         return (self.given, self.surname, self.born) == (other.given, other.surname, other.born)
 
     def surely(self, other: "Child") -> bool:
-        return self.is_(other) and "geheim" not in {self.address, other.address}
+        return self.is_(other) and "geheim" not in {self.address, other.address} and not self.given.endswith(".")
+
+    @property
+    def doubtful(self) -> bool:
+        """One of a family in which each may be the other (tests/storage/doubting.py)."""
+        return self.surname == DOUBTFUL
 
 
 @dataclass
@@ -86,7 +92,11 @@ class Model:
     now: datetime
     standing: dict[str, bool] = field(default_factory=dict)
     signals: dict[str, Signal] = field(default_factory=dict)
+    ever: dict[str, Signal] = field(default_factory=dict)
+    """Also those that are erased."""
     told: dict[str, set[str]] = field(default_factory=dict)
+    paired: set[frozenset[str]] = field(default_factory=set)
+    """Of doubtful children, as they are found: which were compared, and of `told` who was told."""
     circles: set[frozenset[str]] = field(default_factory=set)
     """All that were ever brought together."""
     must: Counter[Heard] = field(default_factory=Counter)
@@ -110,7 +120,7 @@ class Model:
         return "duplicate" if any(signal.state(self.day) == "active" for signal in own) else "signal.proposed"
 
     def placed(self, owner: str, child: Child, ref: str) -> None:
-        self.signals[ref] = signal = Signal(ref, owner, child, self.day)
+        self.signals[ref] = self.ever[ref] = signal = Signal(ref, owner, child, self.day)
         self.told[ref] = set()
         self._match(signal)
 
@@ -131,8 +141,7 @@ class Model:
         if reason == "klaar":
             signal.ended = self.day
             return
-        matched = (other for other in self._others(signal) if other.child.surely(signal.child))
-        shown = [other for other in matched if signal.owner in self.told[other.ref]]
+        shown = [other for other in self._compared(signal) if signal.owner in self.told[other.ref]]
         if shown:
             # Placing, reading and withdrawing would be a search.
             code = {"fout": "mistake_after_disclosure", "overleden": "deceased_after_disclosure"}[reason]
@@ -156,7 +165,7 @@ class Model:
         """Nobody hears anything, and who was told of the old one was told of the new one."""
         old = self.signals[ref]
         old.ended = self.day
-        self.signals[new] = Signal(new, old.owner, old.child, self.day)
+        self.signals[new] = self.ever[new] = Signal(new, old.owner, old.child, self.day)
         self.told[new] = set(self.told[ref])
 
     def suspended(self, who: str) -> None:
@@ -204,7 +213,8 @@ class Model:
 
     def together(self) -> list[list[str]]:
         """Who is in introductions now, those in which somebody waits alone for its end left out."""
-        circles = {tuple(sorted(self._circle(signal))) for signal in self._active(self.signals.values())}
+        certain = (signal for signal in self.signals.values() if not signal.child.doubtful)
+        circles = {tuple(sorted(self._circle(signal))) for signal in self._active(certain)}
         found = [sorted(self.signals[ref].owner for ref in circle) for circle in circles if len(circle) > 1]
         return sorted(found)
 
@@ -222,6 +232,8 @@ class Model:
         return self.must - heard
 
     def _match(self, new: Signal) -> None:
+        if new.child.doubtful:
+            return
         others = [other for other in self._others(new) if other.child.surely(new.child)]
         active = self._active(others)
         for signal in [*active, new] if active else ():
@@ -272,6 +284,12 @@ class Model:
         """Those of others on the same child that are not gone by rights."""
         found = (other for other in self.signals.values() if other.child.is_(signal.child))
         return [other for other in found if other.owner != signal.owner and other.state(self.day) != "erased"]
+
+    def _compared(self, signal: Signal) -> list[Signal]:
+        if not signal.child.doubtful:
+            return [other for other in self._others(signal) if other.child.surely(signal.child)]
+        found = [self.signals.get(ref) for pair in self.paired if signal.ref in pair for ref in pair - {signal.ref}]
+        return [other for other in found if other is not None and other.state(self.day) != "erased"]
 
     def _active(self, signals: Iterable[Signal]) -> list[Signal]:
         return [signal for signal in signals if signal.state(self.day) == "active" and self.standing[signal.owner]]

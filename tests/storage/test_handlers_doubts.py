@@ -102,6 +102,23 @@ async def test_what_became_certain_before_it_was_looked_at_is_a_match(house: Hou
     assert others(house.last(LIN, "match.notice")) == {JOOST}
 
 
+async def test_whose_twin_it_may_be_is_introduced_to_nobody_unasked(house: House) -> None:
+    """Anna may be either of two; when those are known to be twins, she is not certainly the second any more."""
+    anna, maria, sophia = (SANNE.replace("Sanne", given) for given in ("Anna", "Anna Maria", "Anna Sophia"))
+    await house.place(FATIMA, anna)
+    await house.place(JOOST, maria)
+    await house.place(LIN, sophia)
+    twins = await asked(house)
+    await house.answer(ANNA, f"beoordelen {twins} nee")
+    await house.look_closer()
+    assert "match.notice" not in house.kinds(LIN)
+    await house.answer(ANNA, f"beoordelen {await asked(house)} nee")
+    await house.pass_time(days=3)
+    assert "match.notice" not in house.kinds(LIN)
+    assert await house.wanted_in(1) == {FATIMA, JOOST}
+    assert house.kinds(ANNA).count("review.opened") == 2
+
+
 async def decides(storage: Storage, house: House, user_id: str, text: str) -> None:
     async with storage.unit() as uow:
         said = Message(event_id=f"${user_id}", position=1, sender=user_id, kind="text", body=text, proof=Proof.PROVEN)

@@ -181,12 +181,12 @@ class BesideModel(RuleBasedStateMachine):
         # Of who is erased there is nothing.
         assert {row.signal_id for row in tags} | {row.signal_id for row in told} <= set(refs)
         assert {number for row in pairs for number in (row.low, row.high)} <= set(refs)
-        for row in pairs:
-            one, other = (model.ever[refs[number]] for number in (row.low, row.high))
+        for low, high, verdict in pairs:
+            one, other = model.ever[refs[low]], model.ever[refs[high]]
             # A twin, or a name that is not the same, never matches without a coordinator.
-            assert row.verdict != "auto" or one.child.surely(other.child), row
+            assert verdict != "auto" or one.child.surely(other.child), (one, other)
             said = self.doubts.said.get(frozenset({one.ref, other.ref}))
-            assert row.verdict in {"auto", "review", {"yes": "confirmed", "no": "refused"}.get(said or "")}, row
+            assert verdict in {"auto", "review", {"yes": "confirmed", "no": "refused"}.get(said or "")}, (one, other)
         model.paired = {frozenset({refs[row.low], refs[row.high]}) for row in pairs}
         access: dict[str, set[str]] = {ref: set() for ref in refs.values()}
         for row in told:

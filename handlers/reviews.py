@@ -48,9 +48,8 @@ async def look_closer(office: Office, number: int) -> None:
             continue
         if any(_stands_for(each, known) for each in found_now):
             continue
-        # Who is over hears nothing of it anyway.
-        if known.state is State.INACTIVE or await _is_heard(office, known):
-            await open_review(office, signal, known)
+        # Also if its owner is suspended: what is decided comes out when they are restored, or it ends.
+        await open_review(office, signal, known)
     undecided = await bring_together(office, signal)
     pairings = await uow.pairs.among({number for pair in undecided for number in pair})
     for pair in undecided:
@@ -181,10 +180,28 @@ async def _decide(talk: Talk, which: Review, one: Signal, other: Signal, decisio
             await talk.office.tell(reviewer.user_id, told)
     if decision is Answer.NO:
         await part_two(talk.office, one, other, which.ref)
+        await _doubt_what_was_certain(talk.office, one, other)
     # Also after a no: somebody may have waited for it who is introduced apart from the other now.
     for signal in (one, other):
         await bring_together(talk.office, signal)
         await uow.rematches.want(signal.id)
+
+
+async def _doubt_what_was_certain(office: Office, one: Signal, other: Signal) -> None:
+    """Two turn out to be two children: who was surely the same as both is not, and a coordinator says which they are.
+
+    `Anna` is the same as `Anna Maria` and as `Anna Sophia`, until these are known to be twins. Who met by then is
+    together already.
+    """
+    uow = office.uow
+    of_one, of_other = await uow.pairs.decided(one), await uow.pairs.decided(other)
+    both = [number for number in of_one.keys() & of_other.keys() if of_one[number].matched and of_other[number].matched]
+    for known in await uow.signals.some(both):
+        circles = await uow.introductions.open_ones_of_signals([known.id])
+        met = {who.signal_id for circle in circles for who in circle.active}
+        for twin, pairing in ((one, of_one[known.id]), (other, of_other[known.id])):
+            if pairing is Pairing.AUTO and twin.id not in met:
+                await open_review(office, known, twin)
 
 
 def _decided(reference: str, decision: Answer, text: Line) -> Card:

@@ -4,20 +4,21 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 from sqlalchemy import select
 
-from storage.schema import disclosure, pair, signal, tag
+from storage.schema import disclosure, pair, participation, review, signal, tag
+from tests.storage.doubting import Doubts, Review
 from tests.storage.model import Heard, Model
 from tests.storage.wire import Killed, Machine, Wire
 
 T = TypeVar("T")
 
-UNMODELLED = frozenset({"welcome", "match.closed", "review.opened"})
-"""Unprompted cards of which the model says nothing; nobody decides a review here."""
+UNMODELLED = frozenset({"welcome", "match.closed", "review.opened", "notice.reminder", "notice.overdue"})
+"""Kinds of cards of which the model knows nothing; of what is asked about families: test_handlers_notice.py."""
 
 
 def heard_as(user_id: str, card: Machine) -> Heard:
@@ -29,7 +30,7 @@ def heard_as(user_id: str, card: Machine) -> Heard:
         case "match.earlier":
             until = {(who["user_id"], date.fromisoformat(who["until"])) for who in card["participants"]}
             return user_id, kind, card["signal"], frozenset(until)
-        case "signal.expiring" | "signal.expired" | "signal.erased" | "notice.reminder" | "notice.overdue":
+        case "signal.expiring" | "signal.expired" | "signal.erased":
             return user_id, kind, card["ref"]
         case "alarm":
             return user_id, kind, card["code"], card["user_id"]
@@ -44,6 +45,7 @@ class BesideModel(RuleBasedStateMachine):
 
     wire: Wire
     model: Model
+    doubts: Doubts
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,14 +55,14 @@ class BesideModel(RuleBasedStateMachine):
         self.asked: list[tuple[str, str | None]] = []
         """What was said, and what the answer has to be."""
         self.swept = False
+        self.read = 0
+        """So many cards about doubtful children were held against what may be."""
 
     def teardown(self) -> None:
         try:
             if hasattr(self, "wire"):
                 self.wire.sends = True
-                self.survive(self.wire.sweep)
-                self.swept = True
-                self.survive(self.wire.work)
+                self.all_doubts_are_decided()
                 self.all_that_was_said_is_right()
         finally:
             self.run(self.held.aclose())
@@ -98,6 +100,45 @@ class BesideModel(RuleBasedStateMachine):
             self.swept = False
             self.model.swept()
 
+    def until(self, moment: datetime) -> None:
+        self.model.passed(moment)
+        self.wire.now = moment
+
+    def sweep(self) -> None:
+        self.survive(self.wire.sweep)
+        self.swept = True
+        self.survive(self.wire.work)
+
+    def a_moment_later(self) -> None:
+        """Doubts are looked for."""
+        self.until(self.model.now + timedelta(seconds=5))
+        self.sweep()
+        self.the_state_is_right()
+
+    def reviews(self) -> list[Review]:
+        """Those of doubtful children, the oldest first."""
+        return [each for each in self.run(self._reviews()) if all(map(self.doubts.is_about, each.pair))]
+
+    async def _reviews(self) -> list[Review]:
+        async with self.wire.storage._engine.connect() as connection:
+            refs = {row.id: row.ref for row in await connection.execute(select(signal.c.id, signal.c.ref))}
+            rows = await connection.execute(select(review).order_by(review.c.id))
+            return [Review(row.ref, frozenset({refs[row.low], refs[row.high]}), row.decision) for row in rows]
+
+    def decide(self, which: Review, answer: str) -> None:
+        expected = self.doubts.asked_to_decide(which)
+        if expected == "review.decided":
+            self.doubts.decided(which, {"ja": "yes", "nee": "no"}[answer])
+        self.ask(self.model.coordinator, f"beoordelen {which.ref} {answer}", expected)
+
+    def all_doubts_are_decided(self) -> None:
+        """One after the other, most with yes: each may raise others."""
+        self.a_moment_later()
+        while waiting := [each for each in self.reviews() if each.said == "open"]:
+            for number, each in enumerate(waiting):
+                self.decide(each, "ja" if number % 3 != 1 else "nee")
+            self.a_moment_later()
+
     # What must be so.
 
     @invariant()
@@ -112,10 +153,20 @@ class BesideModel(RuleBasedStateMachine):
         heard = Counter(
             heard_as(room.owner, card)
             for room, card in self.wire.cards
-            if room.owner is not None and "re" not in card and card["kind"] not in UNMODELLED
+            if room.owner is not None
+            and "re" not in card
+            and card["kind"] not in UNMODELLED
+            and not (card["kind"] in {"match.notice", "match.earlier"} and self.doubts.is_about(card["signal"]))
         )
+        self.nobody_hears_of_each_other_without_a_yes()
         assert not self.model.too_much(heard)
         assert not self.model.missed(heard)
+
+    def nobody_hears_of_each_other_without_a_yes(self) -> None:
+        for _room, card in self.wire.cards[self.read :]:
+            if card["kind"] in {"match.notice", "match.earlier"} and self.doubts.is_about(card["signal"]):
+                assert all(self.doubts.may_know(who["user_id"], card["signal"]) for who in card["participants"]), card
+        self.read = len(self.wire.cards)
 
     async def _look(self) -> None:
         model = self.model
@@ -123,7 +174,7 @@ class BesideModel(RuleBasedStateMachine):
             rows = (await connection.execute(select(signal.c.id, signal.c.ref, signal.c.state))).all()
             refs = {row.id: row.ref for row in rows}
             told = (await connection.execute(select(disclosure.c.signal_id, disclosure.c.told))).all()
-            pairs = (await connection.execute(select(pair.c.low, pair.c.high))).all()
+            pairs = (await connection.execute(select(pair.c.low, pair.c.high, pair.c.verdict))).all()
             tags = (await connection.execute(select(tag.c.signal_id))).all()
         by_right = {ref: known.state(model.day) for ref, known in model.signals.items()}
         assert {ref for ref, state in by_right.items() if state != "erased"} <= set(refs.values()) <= set(by_right)
@@ -132,10 +183,22 @@ class BesideModel(RuleBasedStateMachine):
             assert found.state in {"active", by_right[found.ref]} or by_right[found.ref] == "erased", found.state
         # Of who is erased there is nothing.
         assert {row.signal_id for row in tags} | {row.signal_id for row in told} <= set(refs)
-        assert {number for row in pairs for number in row} <= set(refs)
+        assert {number for row in pairs for number in (row.low, row.high)} <= set(refs)
+        for low, high, verdict in pairs:
+            one, other = model.ever[refs[low]], model.ever[refs[high]]
+            # A twin, or a name that is not the same, never matches without a coordinator.
+            assert verdict != "auto" or one.child.surely(other.child), (one, other)
+            said = self.doubts.said.get(frozenset({one.ref, other.ref}))
+            assert verdict in {"auto", "review", {"yes": "confirmed", "no": "refused"}.get(said or "")}, (one, other)
+        model.paired = {frozenset({refs[row.low], refs[row.high]}) for row in pairs}
         access: dict[str, set[str]] = {ref: set() for ref in refs.values()}
         for row in told:
             access[refs[row.signal_id]].add(row.told)
+        for ref in filter(self.doubts.is_about, access):
+            fresh = access[ref] - model.told.get(ref, set())
+            assert all(self.doubts.may_know(who, ref) for who in fresh), ref
+            if ref in model.told:
+                model.told[ref] |= fresh
         assert access == {ref: model.told[ref] for ref in access}
 
     def all_that_was_said_is_right(self) -> None:
@@ -148,15 +211,25 @@ class BesideModel(RuleBasedStateMachine):
         for room, card in self.wire.cards:
             if room.introduction_id is not None and "participants" in card:
                 shown = {who["user_id"] for who in card["participants"]}
-                assert any(shown <= circle for circle in self.model.circles)
+                assert any(shown <= circle for circle in self.model.circles) or self.doubts.may_meet(shown)
         self.run(self.audit_verifies())
-        assert self.run(self._together()) == self.model.together()
+        certain, doubtful = self.run(self._together())
+        assert sorted(map(sorted, certain)) == self.model.together()
+        assert all(map(self.doubts.may_meet, doubtful))
+        assert not self.doubts.left_over(doubtful)
 
-    async def _together(self) -> list[list[str]]:
+    async def _together(self) -> tuple[list[set[str]], list[set[str]]]:
+        """Who is together, in rooms of more than one: over children that are certain, and over doubtful ones."""
         async with self.wire.storage.reading() as uow:
             made = [await uow.rooms.get(room_id) for room_id in await uow.rooms.made()]
-        rooms = [sorted(room.wanted) for room in made if room is not None and room.purpose == "introduction"]
-        return sorted(wanted for wanted in rooms if len(wanted) > 1)
+        async with self.wire.storage._engine.connect() as connection:
+            over = select(participation.c.introduction_id, signal.c.ref).join(signal)
+            refs = {row.introduction_id: row.ref for row in await connection.execute(over)}
+        found: tuple[list[set[str]], list[set[str]]] = ([], [])
+        for room in made:
+            if room is not None and room.purpose == "introduction" and len(room.wanted) > 1:
+                found[self.doubts.is_about(refs[room.introduction_id])].append(set(room.wanted))
+        return found
 
     async def audit_verifies(self) -> None:
         async with self.wire.storage.reading() as uow:

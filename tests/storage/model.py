@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+DOUBTFUL = "Terpstra"
 Heard = tuple[object, ...]
 """Who heard, the kind of card, and what it said."""
-A_DAY = timedelta(days=1)
-ASKED_AFTER = (timedelta(days=3), timedelta(days=14))
-"""When its owner is asked whether the family was told; a day after the last, the coordinators hear."""
 
 
 def years_on(day: date, years: int) -> date:
@@ -41,7 +39,12 @@ class Child:
         return (self.given, self.surname, self.born) == (other.given, other.surname, other.born)
 
     def surely(self, other: "Child") -> bool:
-        return self.is_(other) and "geheim" not in {self.address, other.address}
+        return self.is_(other) and "geheim" not in {self.address, other.address} and not self.given.endswith(".")
+
+    @property
+    def doubtful(self) -> bool:
+        """One of a family in which each may be the other (tests/storage/doubting.py)."""
+        return self.surname == DOUBTFUL
 
 
 @dataclass
@@ -57,13 +60,6 @@ class Signal:
     """Somebody looked after its term had passed."""
     reminded: bool = False
     """A sweep came by, or its owner was restored, in the last month of its term."""
-    family_told: bool = False
-    asked: int = 0
-    """For how many of the terms its owner was asked about the family."""
-    reported: bool = False
-    """The coordinators heard that the family was not told."""
-    looked_on: date = date(1, 1, 1)
-    """When a sweep last asked about the family, or found somebody who hears nothing."""
 
     @property
     def until(self) -> date:
@@ -82,12 +78,6 @@ class Signal:
     def gone_on(self) -> date:
         return min(years_on(self.placed, 5), years_on(self.child.born, 23))
 
-    @property
-    def ask_on(self) -> date:
-        """When to ask about the family: after 3 and 14 days, then the coordinators; once a day at most."""
-        by_rights = (*ASKED_AFTER, ASKED_AFTER[-1] + A_DAY)[self.asked]
-        return max(self.placed + by_rights, self.looked_on + A_DAY)
-
     def state(self, day: date) -> str:
         if day >= self.gone_on:
             return "erased"
@@ -102,7 +92,11 @@ class Model:
     now: datetime
     standing: dict[str, bool] = field(default_factory=dict)
     signals: dict[str, Signal] = field(default_factory=dict)
+    ever: dict[str, Signal] = field(default_factory=dict)
+    """Also those that are erased."""
     told: dict[str, set[str]] = field(default_factory=dict)
+    paired: set[frozenset[str]] = field(default_factory=set)
+    """Of doubtful children, as they are found: which were compared, and of `told` who was told."""
     circles: set[frozenset[str]] = field(default_factory=set)
     """All that were ever brought together."""
     must: Counter[Heard] = field(default_factory=Counter)
@@ -126,7 +120,7 @@ class Model:
         return "duplicate" if any(signal.state(self.day) == "active" for signal in own) else "signal.proposed"
 
     def placed(self, owner: str, child: Child, ref: str) -> None:
-        self.signals[ref] = signal = Signal(ref, owner, child, self.day)
+        self.signals[ref] = self.ever[ref] = signal = Signal(ref, owner, child, self.day)
         self.told[ref] = set()
         self._match(signal)
 
@@ -147,8 +141,7 @@ class Model:
         if reason == "klaar":
             signal.ended = self.day
             return
-        matched = (other for other in self._others(signal) if other.child.surely(signal.child))
-        shown = [other for other in matched if signal.owner in self.told[other.ref]]
+        shown = [other for other in self._compared(signal) if signal.owner in self.told[other.ref]]
         if shown:
             # Placing, reading and withdrawing would be a search.
             code = {"fout": "mistake_after_disclosure", "overleden": "deceased_after_disclosure"}[reason]
@@ -172,16 +165,8 @@ class Model:
         """Nobody hears anything, and who was told of the old one was told of the new one."""
         old = self.signals[ref]
         old.ended = self.day
-        self.signals[new] = Signal(new, old.owner, old.child, self.day)
+        self.signals[new] = self.ever[new] = Signal(new, old.owner, old.child, self.day)
         self.told[new] = set(self.told[ref])
-
-    def asked_to_tick(self, owner: str, ref: str) -> str:
-        signal = self.signals.get(ref)
-        if not self.standing[owner]:
-            return "not_allowed"
-        if signal is None or signal.owner != owner or signal.state(self.day) == "erased":
-            return "not_found"
-        return "notice.told"
 
     def suspended(self, who: str) -> None:
         self._look(self.of(who))
@@ -212,8 +197,6 @@ class Model:
     def swept(self) -> None:
         self._look(list(self.signals.values()))
         self._remind(self.signals.values())
-        for signal in self.signals.values():
-            self._ask_about_the_family(signal)
         if self.head_shown_on != self.day:
             self.head_shown_on = self.day
             self.must[self.coordinator, "audit.head"] += 1
@@ -230,7 +213,8 @@ class Model:
 
     def together(self) -> list[list[str]]:
         """Who is in introductions now, those in which somebody waits alone for its end left out."""
-        circles = {tuple(sorted(self._circle(signal))) for signal in self._active(self.signals.values())}
+        certain = (signal for signal in self.signals.values() if not signal.child.doubtful)
+        circles = {tuple(sorted(self._circle(signal))) for signal in self._active(certain)}
         found = [sorted(self.signals[ref].owner for ref in circle) for circle in circles if len(circle) > 1]
         return sorted(found)
 
@@ -248,6 +232,8 @@ class Model:
         return self.must - heard
 
     def _match(self, new: Signal) -> None:
+        if new.child.doubtful:
+            return
         others = [other for other in self._others(new) if other.child.surely(new.child)]
         active = self._active(others)
         for signal in [*active, new] if active else ():
@@ -291,19 +277,6 @@ class Model:
                 signal.expired = True
                 self._hears(signal.owner, "signal.expired", signal.ref)
 
-    def _ask_about_the_family(self, signal: Signal) -> None:
-        if signal.state(self.day) != "active" or signal.family_told or signal.reported or self.day < signal.ask_on:
-            return
-        signal.looked_on = self.day
-        if not self.standing[signal.owner]:
-            return
-        if signal.asked == len(ASKED_AFTER):
-            signal.reported = True
-            self.must[self.coordinator, "notice.overdue", signal.ref] += 1
-        else:
-            signal.asked = sum(self.day >= signal.placed + term for term in ASKED_AFTER)
-            self._hears(signal.owner, "notice.reminder", signal.ref)
-
     def _forget(self, signal: Signal) -> None:
         del self.signals[signal.ref], self.told[signal.ref]
 
@@ -311,6 +284,12 @@ class Model:
         """Those of others on the same child that are not gone by rights."""
         found = (other for other in self.signals.values() if other.child.is_(signal.child))
         return [other for other in found if other.owner != signal.owner and other.state(self.day) != "erased"]
+
+    def _compared(self, signal: Signal) -> list[Signal]:
+        if not signal.child.doubtful:
+            return [other for other in self._others(signal) if other.child.surely(signal.child)]
+        found = [self.signals.get(ref) for pair in self.paired if signal.ref in pair for ref in pair - {signal.ref}]
+        return [other for other in found if other is not None and other.state(self.day) != "erased"]
 
     def _active(self, signals: Iterable[Signal]) -> list[Signal]:
         return [signal for signal in signals if signal.state(self.day) == "active" and self.standing[signal.owner]]

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
-from storage.schema import notice
 from storage.signals import Signal
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, SANNE, House, open_house
 from tests.storage.test_handlers_leaving import met
@@ -128,8 +126,9 @@ async def test_who_must_be_told_follows_the_birth_date(house: House) -> None:
 
 async def addressees(house: House, signal: Signal) -> set[str]:
     async with house.storage.reading() as uow:
-        rows = await uow.signals._s.all(select(notice.c.addressee).where(notice.c.signal_id == signal.id))
-        return {row.addressee for row in rows}
+        now = await uow.signals.get(signal.id)
+        assert now is not None
+        return set((await uow.notices.get(now)).must)
 
 
 async def test_what_shows_the_old_data_is_taken_back(house: House) -> None:

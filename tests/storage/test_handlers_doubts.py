@@ -1,15 +1,21 @@
 """A doubt cannot be found out by asking, nor gets lost in another order of things, nor stands in the way of others."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 from sqlalchemy import update
 
 from handlers.objection import freeze, resume
+from handlers.office import Message, Office, Proof
+from handlers.reception import receive
 from handlers.sweep import run_due, run_rematches
+from storage.database import Storage
 from storage.schema import signal
 from storage.vault import Unsealable
-from tests.storage.house import ANNA, FATIMA, JOOST, LIN, SANNE, House
+from tests.storage.house import ANNA, FATIMA, JOOST, LIN, SANNE, House, open_house
 from tests.storage.test_handlers_objection import decided
-from tests.storage.test_handlers_reviews import MAYBE, others
+from tests.storage.test_handlers_reviews import BERT, MAYBE, doubt, introduced, others
 
 JOHANNES, JAN, HANS = (SANNE.replace("Sanne", given) for given in ("Johannes", "Jan", "Hans"))
 """Jan and Hans are call names of Johannes; whether they are one child nobody knows."""
@@ -94,3 +100,45 @@ async def test_what_became_certain_before_it_was_looked_at_is_a_match(house: Hou
     await house.answer(FATIMA, f"intrekken {hers} fout")
     await house.look_closer()
     assert others(house.last(LIN, "match.notice")) == {JOOST}
+
+
+async def test_whose_twin_it_may_be_is_introduced_to_nobody_unasked(house: House) -> None:
+    """Anna may be either of two; when those are known to be twins, she is not certainly the second any more."""
+    anna, maria, sophia = (SANNE.replace("Sanne", given) for given in ("Anna", "Anna Maria", "Anna Sophia"))
+    await house.place(FATIMA, anna)
+    await house.place(JOOST, maria)
+    await house.place(LIN, sophia)
+    twins = await asked(house)
+    await house.answer(ANNA, f"beoordelen {twins} nee")
+    await house.look_closer()
+    assert "match.notice" not in house.kinds(LIN)
+    await house.answer(ANNA, f"beoordelen {await asked(house)} nee")
+    await house.pass_time(days=3)
+    assert "match.notice" not in house.kinds(LIN)
+    assert await house.wanted_in(1) == {FATIMA, JOOST}
+    assert house.kinds(ANNA).count("review.opened") == 2
+
+
+async def decides(storage: Storage, house: House, user_id: str, text: str) -> None:
+    async with storage.unit() as uow:
+        said = Message(event_id=f"${user_id}", position=1, sender=user_id, kind="text", body=text, proof=Proof.PROVEN)
+        await receive(Office(uow, house.region), await uow.rooms.desk(user_id), said)
+
+
+async def test_of_two_at_the_same_moment_the_first_counts(database_url: str, tmp_path: Path) -> None:
+    """Each through a storage of its own, as in two processes."""
+    async with open_house(database_url, tmp_path, coordinators=(ANNA, BERT)) as house:
+        ref = await doubt(house)
+        other = await Storage.open(database_url, house.storage._vault, lambda: house.now, house.storage._journal)
+        try:
+            await asyncio.gather(
+                decides(house.storage, house, ANNA, f"beoordelen {ref} ja"),
+                decides(other, house, BERT, f"beoordelen {ref} nee"),
+            )
+        finally:
+            await other.close()
+        cards = [card["wenk"] for card in await house.deliver() if card["wenk"]["kind"] == "review.decided"]
+        (decision,) = {card["decision"] for card in cards}
+        assert {card["re"] for card in cards if "re" in card} == {f"${ANNA}", f"${BERT}"}
+        assert len(cards) == 3, "two answers, and who was second is told once"
+        assert introduced(house) == (decision == "yes")

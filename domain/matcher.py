@@ -57,12 +57,16 @@ def certain(found: Mapping[Key, Decision], are_one: Callable[[Key, Key], bool]) 
 
     A twin may go by a second name that is the other's first: beside `Pim Olivia` and her sister `Olivia` nobody knows
     which of them `Olivia` is. So who is not the same as each other who may be meant by that name, is not certain.
+    Nor is `Anna Sophia` certainly `Anna`, if that is the same as `Anna Maria`.
     """
+    apart = {key for key, each in found.items() if each.verdict is Verdict.REVIEW and Given.APART in each.reasons}
     meant = {key for key, each in found.items() if each.verdict is Verdict.AUTO or _by_another_name(each)}
     return frozenset(
         key
         for key in meant
-        if found[key].verdict is Verdict.AUTO and all(key == other or are_one(key, other) for other in meant)
+        if found[key].verdict is Verdict.AUTO
+        and all(key == other or are_one(key, other) for other in meant)
+        and not any(are_one(key, other) for other in apart)
     )
 
 

@@ -34,7 +34,6 @@ imports: $(VENV)/ready ## imports point one way: bot, handlers, storage, domain
 
 docs: $(VENV)/ready ## write the guides and docs/life.md from the descriptions that the code follows
 	@$(BIN)/python -m bot.guides
-	@$(BIN)/python -m handlers.life_page > docs/life.md
 
 format: $(VENV)/ready ## format, and fix what can be fixed
 	@$(BIN)/ruff format --quiet .

@@ -22,7 +22,7 @@ async def empty_before(
 ) -> None:
     """Redact what others wrote in a room before the first of our cards that stays; all of it if none is there yet.
 
-    The order of the timeline decides, no clock. Our own messages are redacted by whoever knows them (`Outbox.empty`);
+    The order of the timeline decides, no clock. Our own messages are redacted by whoever knows them (`Clearing.empty`);
     here those that may be forgotten, being much older than `until_ms`. May be run again after a crash, as `empty`.
     """
     doomed: list[str] = []

@@ -161,7 +161,7 @@ class Reconciler:
     async def _empty(self, room: Room, matrix_id: str, until_ms: int) -> None:
         """Who is not to read it is out already; who is invited after this finds nothing."""
         async with self._storage.reading() as uow:
-            standing = await uow.outbox.standing(room.id)
+            standing = await uow.clearing.standing(room.id)
         await empty_before(self._http, matrix_id, self._own_user, standing, until_ms)
         async with self._storage.unit() as uow:
             await uow.rooms.emptied(room.id, until_ms)

@@ -165,7 +165,7 @@ class Session:
         room = await uow.rooms.by_matrix_id(event.room_id)
         if room is not None:
             log.warning("something that we said is not in the database, and is emptied: was an older one put back?")
-            await uow.outbox.redact(room.id, event.event_id)
+            await uow.clearing.redact(room.id, event.event_id)
 
     async def _store_said(self, uow: UnitOfWork, event: TimelineEvent, position: int) -> bool:
         room = await uow.rooms.by_matrix_id(event.room_id)

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domain.references import parse_reference
 from handlers.asking import approvers
 from handlers.cards import Card, card, error
-from handlers.command import BadValue, Command, Parameter, Who, one_of
+from handlers.command import YES_OR_NO, Command, Parameter, Who, reference_of
 from handlers.life import WENK
 from handlers.office import Office, Talk
 from handlers.postponing import MATTER, is_to_postpone, postpone
@@ -45,7 +44,7 @@ async def approve(talk: Talk, given: Mapping[str, Any]) -> None:
     if decided is not Decision.OPEN:
         await talk.answer(_decided(found, decided, line(f"approval.decided.before.{decided}", ref=found.ref)))
         return
-    decision: Decision = given.get("consent", Decision.YES)
+    decision = Decision(given.get("consent", Decision.YES))
     await _settle(talk.office, found, decision, by=talk.person.user_id)
     await talk.answer(_decided(found, decision, line(f"approval.decided.{decision}", ref=found.ref)))
     told = _decided(found, decision, line(f"approval.decided.by_other.{decision}", ref=found.ref))
@@ -120,25 +119,14 @@ def _decided(which: Approval, decision: Decision, text: Line) -> Card:
     return card("approval.decided", text, ref=which.ref, decision=str(decision))
 
 
-def _reference(text: str) -> str:
-    reference = parse_reference(text, "A")
-    if reference is None:
-        raise BadValue("unreadable")
-    return reference
-
-
 COMMANDS = (
     Command(
         name="approve",
         words={"nl": ("akkoord",), "en": ("approve",)},
         who=Who.COORDINATOR,
         parameters=(
-            Parameter("approval", _reference, optional=True),
-            Parameter(
-                "consent",
-                one_of({"ja": Decision.YES, "yes": Decision.YES, "nee": Decision.NO, "no": Decision.NO}),
-                optional=True,
-            ),
+            Parameter("approval", reference_of("A"), optional=True),
+            Parameter("consent", YES_OR_NO, optional=True),
         ),
         by_words=True,
         act=approve,

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import Any
 
 from domain.faults import BadInput
+from domain.references import Kind, parse_reference
 from handlers.office import Talk
 
 Values = dict[str, str]
@@ -105,5 +106,21 @@ def one_of(choices: Mapping[str, str]) -> Callable[[str], str]:
             return choices[text.strip().casefold()]
         except KeyError:
             raise BadValue("unknown_choice") from None
+
+    return read
+
+
+YES_OR_NO = one_of({"ja": "yes", "yes": "yes", "nee": "no", "no": "no"})
+"""What a coordinator decides."""
+
+
+def reference_of(kind: Kind) -> Callable[[str], str]:
+    """A reader for a reference of that kind, `S-7K3QZ9`, however it was typed."""
+
+    def read(text: str) -> str:
+        reference = parse_reference(text, kind)
+        if reference is None:
+            raise BadValue("unreadable")
+        return reference
 
     return read

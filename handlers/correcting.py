@@ -51,7 +51,7 @@ async def correct(talk: Talk, given: Mapping[str, Any]) -> None:
     await uow.notices.put(new, notice, ask_on)
     await uow.audit.write(talk.person.user_id, "signal.corrected", new.key)
     # What shows the old data; nor is that to be filled in for a brother or sister.
-    await uow.outbox.drop_personal(talk.room_id)
+    await uow.clearing.drop_personal(talk.room_id)
     await uow.questions.drop(talk.person.user_id, FAMILY)
     shown = line("signal.corrected", ref=new.ref, **identity(child))
     await talk.answer(card("signal.corrected", shown, personal=True, ref=new.ref))

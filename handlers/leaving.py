@@ -53,7 +53,7 @@ async def part(office: Office, joined: Introduction, user_id: str) -> None:
         await close(office, joined, by=user_id, why=(line("match.left.other_child", name=person.full_name),))
         return
     # First: of what is said from here on nothing is emptied.
-    await uow.outbox.empty(room.id)
+    await uow.clearing.empty(room.id)
     await uow.rooms.empty(room.id)
     left = card(
         "match.left",

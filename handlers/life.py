@@ -49,7 +49,7 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
         await uow.signals.erase(signal)
         # It may be of a brother or sister; then their surname and address are typed once more.
         await uow.questions.drop(signal.owner, FAMILY)
-        await uow.outbox.drop_personal((await uow.rooms.desk(signal.owner)).id)
+        await uow.clearing.drop_personal((await uow.rooms.desk(signal.owner)).id)
         return None
     ended_on = signal.ended_on
     if follows.to is State.INACTIVE and ended_on is None:
@@ -70,7 +70,7 @@ async def take_back_shown(office: Office, signal: Signal) -> None:
     uow = office.uow
     if await uow.reviews.of_signal(signal):
         for coordinator in await uow.people.coordinators():
-            await uow.outbox.drop_personal((await uow.rooms.desk(coordinator.user_id)).id)
+            await uow.clearing.drop_personal((await uow.rooms.desk(coordinator.user_id)).id)
 
 
 async def catch_up(office: Office, signal: Signal) -> Signal | None:

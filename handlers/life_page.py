@@ -1,6 +1,5 @@
 """docs/life.md, made of the table that the code follows: `make docs`."""
 
-import sys
 from collections.abc import Iterable, Sequence
 
 from domain.life import TABLE, Event, Transition
@@ -75,7 +74,3 @@ def _texts(row: Transition) -> Iterable[str]:
 
 def _quoted(name: str) -> str:
     return " ".join(catalogue("en")[name].split())
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

@@ -62,7 +62,7 @@ async def put_off(office: Office, room: Room, message: Message) -> None:
     """The clock is not to be trusted, and whatever is done is done on a day: say at once that nothing was."""
     await _put_aside(office, room, message, error("unavailable", line("error.clock")))
     if room.purpose == "desk" and message.kind in UNANSWERED:
-        await office.uow.outbox.redact(room.id, message.event_id)
+        await office.uow.clearing.redact(room.id, message.event_id)
 
 
 async def _put_aside(office: Office, room: Room, message: Message, answer: Card) -> None:
@@ -71,7 +71,7 @@ async def _put_aside(office: Office, room: Room, message: Message, answer: Card)
     is_heard = message.sender == room.owner if room.purpose == "desk" else message.sender in room.wanted
     if person is not None and is_heard and message.kind not in UNANSWERED:
         await Talk(office, person, message, room.id).answer(answer)
-        await office.uow.outbox.redact(room.id, message.event_id)
+        await office.uow.clearing.redact(room.id, message.event_id)
     await office.uow.inbox.done(message.event_id)
 
 
@@ -84,7 +84,7 @@ async def _at_desk(office: Office, room: Room, message: Message) -> None:
         await react(talk)
     elif message.kind not in UNANSWERED:
         await _refuse_or_converse(talk)
-    await office.uow.outbox.redact(room.id, message.event_id)
+    await office.uow.clearing.redact(room.id, message.event_id)
 
 
 async def _refuse_or_converse(talk: Talk) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 from domain.child import Child
 from domain.introducing import Pairing
 from domain.life import State
-from domain.references import parse_reference
 from handlers.cards import Card, card, error
-from handlers.command import BadValue, Command, Parameter, Who, one_of
+from handlers.command import YES_OR_NO, Command, Parameter, Who, reference_of
 from handlers.identity import identity
 from handlers.life import WENK, all_caught_up, catch_up, take_back_shown
 from handlers.matching import bring_together, candidates, judge, judged, pair_up
@@ -251,25 +250,14 @@ def _fields(child: Child) -> dict[str, str]:
     return {"given": child.given, "surname": child.surname, "born": str(child.born), "address": address}
 
 
-def _reference(text: str) -> str:
-    reference = parse_reference(text, "R")
-    if reference is None:
-        raise BadValue("unreadable")
-    return reference
-
-
 COMMANDS = (
     Command(
         name="review",
         words={"nl": ("beoordelen",), "en": ("review",)},
         who=Who.COORDINATOR,
         parameters=(
-            Parameter("review", _reference, optional=True),
-            Parameter(
-                "decision",
-                one_of({"ja": Answer.YES, "yes": Answer.YES, "nee": Answer.NO, "no": Answer.NO}),
-                optional=True,
-            ),
+            Parameter("review", reference_of("R"), optional=True),
+            Parameter("decision", YES_OR_NO, optional=True),
         ),
         by_words=True,
         act=review,

@@ -14,9 +14,8 @@ from domain.child import Child
 from domain.life import Event, NotPossible, State, next_look, plan
 from domain.names import check_name
 from domain.notice import must_tell
-from domain.references import parse_reference
 from handlers.cards import Card, card, error
-from handlers.command import BadValue, Command, Parameter, Who, one_of
+from handlers.command import BadValue, Command, Parameter, Who, one_of, reference_of
 from handlers.dialogue import ask_again, propose
 from handlers.identity import identity
 from handlers.life import FAMILY, all_caught_up, catch_up, happen
@@ -35,14 +34,6 @@ class Family(msgspec.Struct, frozen=True):
 
     surname: str
     address: str
-
-
-def read_signal_reference(text: str) -> str:
-    """`S-7K3QZ9`, however it was typed."""
-    reference = parse_reference(text, "S")
-    if reference is None:
-        raise BadValue("unreadable")
-    return reference
 
 
 async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
@@ -226,7 +217,7 @@ GIVEN = Parameter("given", check_name)
 SURNAME = Parameter("surname", check_name)
 BORN = Parameter("born", parse_birth_date)
 ADDRESS = Parameter("address", parse_address)
-REFERENCE = Parameter("ref", read_signal_reference)
+REFERENCE = Parameter("ref", reference_of("S"))
 
 COMMANDS = (
     Command(

@@ -169,7 +169,7 @@ async def introductions(office: Office, limit: int) -> int:
 
 async def cards(office: Office, limit: int) -> int:
     """Cards with a child's data whose hour is over: sent or not, they are readable no longer."""
-    return max(await office.uow.outbox.redact_lapsed(limit), await office.uow.outbox.drop_unsent(limit))
+    return max(await office.uow.clearing.redact_lapsed(limit), await office.uow.clearing.drop_unsent(limit))
 
 
 async def questions(office: Office, _limit: int) -> int:
@@ -212,7 +212,7 @@ async def audit_head(office: Office, _limit: int) -> int:
 
 async def old_mail(office: Office, limit: int) -> int:
     """What went out long ago: only the ids were left of it. Those of what came in stay: nothing is obeyed twice."""
-    return await office.uow.outbox.forget_before(_ms(office.uow) - MAIL_KEPT_MS, limit)
+    return await office.uow.clearing.forget_before(_ms(office.uow) - MAIL_KEPT_MS, limit)
 
 
 def _ms(uow: UnitOfWork) -> int:
@@ -256,7 +256,7 @@ async def _introductions_due(uow: UnitOfWork) -> int:
 
 
 async def _cards_due(uow: UnitOfWork) -> int:
-    return await uow.outbox.count_lapsed()
+    return await uow.clearing.count_lapsed()
 
 
 async def _questions_due(uow: UnitOfWork) -> int:
@@ -272,7 +272,7 @@ async def _head_due(uow: UnitOfWork) -> int:
 
 
 async def _mail_due(uow: UnitOfWork) -> int:
-    return await uow.outbox.count_before(_ms(uow) - MAIL_KEPT_MS)
+    return await uow.clearing.count_before(_ms(uow) - MAIL_KEPT_MS)
 
 
 _REMATCHES = Step(rematches, _rematches_due, OneByOne(_signals_to_rematch, _rematch))

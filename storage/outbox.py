@@ -4,19 +4,17 @@ The row's id is the Matrix transaction id and, in a card, its `wenk.id`. The con
 """
 
 import secrets
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from storage.schema import outbox
-from storage.session import REGION, Repository
+from storage.session import REGION, Repository, Session
 from storage.vault import Unsealable
 
-_ALL = 1_000_000
 TAKEN_AWAY = frozenset({"redaction", "purge"})
 """What is done after all that is to be said in a room."""
 ENCLOSE = "enclose"
@@ -62,8 +60,32 @@ _SENT = (
 _PLACE = select(outbox.c.position, outbox.c.event_id).where(outbox.c.id == bindparam("id"))
 
 
+async def add(  # noqa: PLR0913 (one row, its columns)
+    session: Session, identity: str, room_id: str, action: str, kind: str = "", *, target: str | None = None,
+    sealed: bytes | None = None, delay_ms: int = 0, lifetime_ms: int | None = None,
+) -> None:  # fmt: skip
+    """One more thing to do in a room, after all that was to be done there before."""
+    session.rooms_to_wake.add(room_id)
+    await session.run(
+        _ADD,
+        {
+            "region_id": REGION,
+            "id": identity,
+            "room_id": room_id,
+            "action": action,
+            "kind": kind,
+            "target": target,
+            "sealed": sealed,
+            "state": "pending",
+            "posted_at": session.now_ms,
+            "not_before": session.now_ms + delay_ms if delay_ms else 0,
+            "lifetime_ms": lifetime_ms,
+        },
+    )
+
+
 class Outbox(Repository):
-    """Post, hand out in order, tick off."""
+    """Post, hand out in order, tick off; what is taken away again is `storage.clearing`'s."""
 
     async def post(
         self, room_id: str, kind: str, content: dict[str, Any], *, delay_ms: int = 0, lifetime_ms: int | None = None
@@ -74,20 +96,18 @@ class Outbox(Repository):
         """
         identity = secrets.token_hex(12)
         content = content | {"wenk": {"v": 1, "id": identity} | content["wenk"]}
-        await self._add(identity, room_id, "card", kind, content=content, delay_ms=delay_ms, lifetime_ms=lifetime_ms)
+        sealed = self._seal(identity, content)
+        await add(self._s, identity, room_id, "card", kind, sealed=sealed, delay_ms=delay_ms, lifetime_ms=lifetime_ms)
         return identity
-
-    async def redact(self, room_id: str, event_id: str) -> None:
-        """Empty an event; after all that is to be said in that room."""
-        await self._add(secrets.token_hex(12), room_id, "redaction", "", target=event_id)
 
     async def react(self, room_id: str, event_id: str, key: str) -> None:
         """A reaction is cleartext: also who cannot read the cards sees it."""
-        await self._add(secrets.token_hex(12), room_id, "reaction", "", target=event_id, content={"key": key})
+        identity = secrets.token_hex(12)
+        await add(self._s, identity, room_id, "reaction", target=event_id, sealed=self._seal(identity, {"key": key}))
 
     async def pin(self, room_id: str, event_id: str) -> None:
         """Keep an event in sight, in the place of what was pinned before."""
-        await self._add(secrets.token_hex(12), room_id, "pin", "", target=event_id)
+        await add(self._s, secrets.token_hex(12), room_id, "pin", target=event_id)
 
     async def enclosed(self, identity: str, content: dict[str, Any], document: str) -> None:
         """The document of a card is made, and is on the server as `document`: from now on it is a card like others."""
@@ -95,28 +115,6 @@ class Outbox(Repository):
             update(outbox)
             .where(outbox.c.id == identity, outbox.c.state == "pending")
             .values(sealed=self._seal(identity, content), document=document)
-        )
-
-    async def _add(  # noqa: PLR0913 (one row, its columns)
-        self, identity: str, room_id: str, action: str, kind: str, *, target: str | None = None,
-        content: dict[str, Any] | None = None, delay_ms: int = 0, lifetime_ms: int | None = None,
-    ) -> None:  # fmt: skip
-        self._s.rooms_to_wake.add(room_id)
-        await self._s.run(
-            _ADD,
-            {
-                "region_id": REGION,
-                "id": identity,
-                "room_id": room_id,
-                "action": action,
-                "kind": kind,
-                "target": target,
-                "sealed": None if content is None else self._seal(identity, content),
-                "state": "pending",
-                "posted_at": self._s.now_ms,
-                "not_before": self._s.now_ms + delay_ms if delay_ms else 0,
-                "lifetime_ms": lifetime_ms,
-            },
         )
 
     async def next(self, room_id: str, *, cards: bool = True) -> Letter | None:
@@ -208,74 +206,6 @@ class Outbox(Repository):
             update(outbox).where(outbox.c.id == identity, outbox.c.state == "pending").values(state="sent", sealed=None)
         )
 
-    async def redact_lapsed(self, limit: int) -> int:
-        """Have the cards redacted whose time is up, and what was enclosed in them purged; how many."""
-        rows = await self._s.all(
-            select(outbox.c.id, outbox.c.room_id, outbox.c.event_id, outbox.c.document)
-            .where(self._readable_too_long())
-            .order_by(outbox.c.redact_at)
-            .limit(limit)
-        )
-        for row in rows:
-            await self._s.run(update(outbox).where(outbox.c.id == row.id).values(redact_at=None))
-            if row.event_id:
-                await self.redact(row.room_id, row.event_id)
-            if row.document:
-                await self._add(secrets.token_hex(12), row.room_id, "purge", "", target=row.document)
-        return len(rows)
-
-    async def drop_unsent(self, limit: int) -> int:
-        """Never send what nobody could read within its lifetime; how many. A child's data does not wait for ever."""
-        lapsed = select(outbox.c.seq).where(self._unsent_too_long()).limit(limit)
-        return await self._s.run(update(outbox).where(outbox.c.seq.in_(lapsed)).values(state="sent", sealed=None))
-
-    async def count_lapsed(self) -> int:
-        """How many cards the two above are about."""
-        which = or_(self._readable_too_long(), self._unsent_too_long())
-        return int(await self._s.value(select(func.count()).where(which)))
-
-    async def drop_personal(self, room_id: str) -> None:
-        """What a child's data was written into is emptied now, and not sent if it was not yet."""
-        personal = and_(outbox.c.room_id == room_id, outbox.c.lifetime_ms.is_not(None))
-        unsent = update(outbox).where(personal, outbox.c.state == "pending").values(state="sent", sealed=None)
-        await self._s.run(unsent)
-        await self._s.run(
-            update(outbox).where(personal, outbox.c.redact_at.is_not(None)).values(redact_at=self._s.now_ms)
-        )
-        await self.redact_lapsed(_ALL)
-
-    async def empty(self, room_id: str) -> None:
-        """All that we said in a room until now is emptied, and what was still to be said or pinned is not any more.
-
-        What is on its way at this moment is emptied once it is known where it stands: its time is up already.
-        """
-        ours = and_(outbox.c.room_id == room_id, outbox.c.action != "redaction")
-        unsent = update(outbox).where(ours, outbox.c.state == "pending", outbox.c.event_id.is_(None))
-        await self._s.run(unsent.values(state="sent", sealed=None, lifetime_ms=0))
-        said = update(outbox).where(ours, outbox.c.event_id.is_not(None))
-        await self._s.run(said.values(redact_at=self._s.now_ms))
-        await self.redact_lapsed(_ALL)
-
-    async def standing(self, room_id: str) -> Collection[str]:
-        """The events of our cards in a room that are there to stay, as far as we know."""
-        gone = select(outbox.c.target).where(outbox.c.room_id == room_id, outbox.c.action == "redaction")
-        rows = await self._s.all(
-            select(outbox.c.event_id).where(
-                outbox.c.room_id == room_id, outbox.c.action == "card", outbox.c.event_id.is_not(None),
-                outbox.c.redact_at.is_(None), outbox.c.event_id.not_in(gone),
-            )
-        )  # fmt: skip
-        return {row.event_id for row in rows}
-
-    async def forget_before(self, moment_ms: int, limit: int) -> int:
-        """Drop what was sent and done with by then, the oldest first; how many. What is looked up later stays."""
-        old = select(outbox.c.seq).where(_done_before(moment_ms)).order_by(outbox.c.seq).limit(limit)
-        return await self._s.run(delete(outbox).where(outbox.c.seq.in_(old)))
-
-    async def count_before(self, moment_ms: int) -> int:
-        """How many there are to forget."""
-        return int(await self._s.value(select(func.count()).where(_done_before(moment_ms))))
-
     async def cancel(self, room_id: str) -> None:
         """The room is gone or going: what was still to be done in it is not done any more."""
         await self._s.run(
@@ -287,12 +217,6 @@ class Outbox(Repository):
     async def backlog(self) -> int:
         """How many letters have not gone out."""
         return int(await self._s.value(select(func.count()).where(outbox.c.state == "pending")))
-
-    def _readable_too_long(self) -> ColumnElement[bool]:
-        return outbox.c.redact_at <= self._s.now_ms
-
-    def _unsent_too_long(self) -> ColumnElement[bool]:
-        return and_(outbox.c.state == "pending", outbox.c.posted_at + outbox.c.lifetime_ms <= self._s.now_ms)
 
     def _seal(self, identity: str, content: dict[str, Any]) -> bytes:
         return self._s.vault.seal_mail(msgspec.msgpack.encode(content), f"outbox {identity}")
@@ -314,8 +238,3 @@ class Outbox(Repository):
             not_before=row.not_before,
             event_id=row.event_id,
         )
-
-
-def _done_before(moment_ms: int) -> ColumnElement[bool]:
-    done = outbox.c.redact_at.is_(None) & outbox.c.kind.not_in(LOOKED_UP_LATER)
-    return and_(outbox.c.state == "sent", outbox.c.posted_at <= moment_ms, done)

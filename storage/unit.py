@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.weights import Frequencies
 from storage.approvals import Approvals
 from storage.audit import AuditLog
+from storage.clearing import Clearing
 from storage.inbox import Inbox
 from storage.introductions import Introductions
 from storage.journaled import Journaled
@@ -46,6 +47,7 @@ class UnitOfWork:
         self.approvals = Approvals(session)
         self.audit = AuditLog(session)
         self.backups = Backups(session)
+        self.clearing = Clearing(session)
         self.inbox = Inbox(session)
         self.introductions = Introductions(session)
         self.journaled = Journaled(session)

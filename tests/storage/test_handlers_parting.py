@@ -76,7 +76,7 @@ async def test_what_is_on_its_way_just_then_is_emptied_once_it_stands(house: Hou
     await house.speak_in(FATIMA, "!anderkind")
     async with house.storage.unit() as uow:
         await uow.outbox.sent(going, "$late", 1)
-        assert "$late" not in await uow.outbox.standing((await uow.rooms.of_introduction(1)).id)
+        assert "$late" not in await uow.clearing.standing((await uow.rooms.of_introduction(1)).id)
     await house.pass_time(minutes=1)
     assert "$late" in house.redacted
 

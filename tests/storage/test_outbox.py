@@ -37,7 +37,7 @@ async def test_each_room_in_order_and_redactions_last(archive: Archive) -> None:
     desk, other = await archive.desk(), await archive.desk(OTHER)
     async with archive.storage.unit() as uow:
         await uow.outbox.post(desk, "first", card())
-        await uow.outbox.redact(desk, "$command")
+        await uow.clearing.redact(desk, "$command")
         await uow.outbox.post(other, "elsewhere", card())
         await uow.outbox.react(desk, "$plain", "🔒")
         await uow.outbox.post(desk, "second", card())
@@ -133,10 +133,10 @@ async def test_a_child_s_data_does_not_wait_for_ever_to_be_sent(archive: Archive
     async with archive.storage.unit() as uow:
         await uow.outbox.post(desk, "signal.list", card("signal.list"), lifetime_ms=MINUTE_MS)
         lasting = await uow.outbox.post(desk, "signal.placed", card("signal.placed"))
-        assert await uow.outbox.drop_unsent(10) == 0
+        assert await uow.clearing.drop_unsent(10) == 0
     archive.now += timedelta(minutes=1)
     async with archive.storage.unit() as uow:
-        assert await uow.outbox.drop_unsent(10) == 1
+        assert await uow.clearing.drop_unsent(10) == 1
         assert (await next_in(uow, desk)).id == lasting
 
 
@@ -192,14 +192,14 @@ async def test_what_was_given_up_and_stands_there_all_the_same_is_emptied(archiv
         identity = await uow.outbox.post(desk, "signal.placed", card(), lifetime_ms=MINUTE_MS)
     archive.now += timedelta(minutes=1)
     async with archive.storage.unit() as uow:
-        assert await uow.outbox.drop_unsent(10) == 1
+        assert await uow.clearing.drop_unsent(10) == 1
         await uow.outbox.seen(7, "$card", identity)
     assert await lapse(archive) == 1, "at once: its time was up before it was seen"
 
 
 async def lapse(archive: Archive, limit: int = 10) -> int:
     async with archive.storage.unit() as uow:
-        return await uow.outbox.redact_lapsed(limit)
+        return await uow.clearing.redact_lapsed(limit)
 
 
 async def test_a_card_about_a_child_is_redacted_when_its_time_is_up(archive: Archive) -> None:
@@ -257,8 +257,8 @@ async def test_old_letters_are_forgotten_but_nothing_that_is_still_needed(archiv
             await uow.outbox.sent(identity, f"${kind}")
         await uow.outbox.post(desk, "pending", card())
         moment = uow._session.now_ms
-        assert await uow.outbox.forget_before(moment - 1, 10) == 0
-        assert await uow.outbox.forget_before(moment, 10) == 1
+        assert await uow.clearing.forget_before(moment - 1, 10) == 0
+        assert await uow.clearing.forget_before(moment, 10) == 1
         assert await uow.outbox.latest(desk, "help") is None
         assert await uow.outbox.latest(desk, "welcome") is not None
         assert await uow.outbox.pending_card(desk, "pending") is not None

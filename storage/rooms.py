@@ -163,8 +163,8 @@ class Rooms(Repository):
     async def empty(self, identity: str) -> None:
         """What was written in the room until now, by whomever, is to be emptied; it stays open.
 
-        What we say from now on stays, so what was to be said is withdrawn first (`Clearing.empty`). In a room that is not
-        made yet nothing was written, and one that closes is emptied anyway.
+        What we say from now on stays, so what was to be said is withdrawn first (`Clearing.empty`). In a room that is
+        not made yet nothing was written, and one that closes is emptied anyway.
         """
         self._changed(identity)
         which = (room.c.id == identity) & (room.c.state == "open")

@@ -11,7 +11,8 @@ from handlers.office import Office
 from storage.signals import Signal
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, Card, House
 from tests.storage.test_handlers_life import BABY, day, states
-from tests.storage.test_handlers_renewing import asked, others, told_of
+from tests.storage.test_handlers_reminding import asked
+from tests.storage.test_handlers_renewing import others, told_of
 
 Deed = Callable[[Office, Signal, str], Awaitable[object]]
 

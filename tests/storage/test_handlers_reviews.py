@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, Card, House, open_house
 
@@ -239,17 +240,29 @@ async def test_who_waited_for_somebody_who_leaves_is_taken_up(house: House) -> N
     assert await house.wanted_in(1) == {FATIMA, LIN}
 
 
-async def test_the_answer_does_not_tell_that_there_is_a_doubt(house: House) -> None:
-    """The same cards, and the same work on the database, whether a review follows or not."""
-    await house.place(FATIMA)
-    seen: list[list[Card]] = []
-    for other in (MAYBE, "signaal Sanna; Jansen; 14-07-2011; 1011 AB 1"):
+@pytest.mark.parametrize("others", [[FATIMA], [FATIMA, LIN]], ids=["one other", "two others"])
+async def test_the_answer_does_not_tell_that_there_is_a_doubt(house: House, others: list[str]) -> None:
+    """The same cards, and the same statements to the database, whether a review follows or not."""
+    for who in others:
+        await house.place(who)
+    heard: list[list[str]] = []
+    done: list[list[str]] = []
+    engine = house.storage._engine.sync_engine
+    for other in ("signaal Kim; Bos; 02-02-2012; 1013 AB 3", MAYBE, "signaal Sanna; Jansen; 14-07-2011; 1011 AB 1"):
         await house.say(JOOST, other)
-        seen.append(await house.say(JOOST, "ja"))
-    doubtful, certain = seen
-    assert (
-        [card["wenk"]["kind"] for card in doubtful] == [card["wenk"]["kind"] for card in certain] == ["signal.placed"]
-    )
-    assert house.kinds(ANNA).count("review.opened") == 0
+        statements: list[str] = []
+        done.append(statements)
+
+        def executed(*of: object, statements: list[str] = statements) -> None:
+            # Not the values: as many as there are tags and candidates.
+            statements.append(str(of[2]).partition(" IN ")[0])
+
+        event.listen(engine, "before_cursor_execute", executed)
+        heard.append([card["wenk"]["kind"] for card in await house.say(JOOST, "ja")])
+        event.remove(engine, "before_cursor_execute", executed)
+    _to_begin_with, doubtful, clear = done
+    assert heard == [["signal.placed"]] * 3
+    assert doubtful == clear
+    assert "review.opened" not in house.kinds(ANNA)
     await house.look_closer()
-    assert house.kinds(ANNA).count("review.opened") == 1
+    assert house.kinds(ANNA).count("review.opened") == len(others)

@@ -19,7 +19,7 @@ SHOWN = (
     "1. Wie mag meedoen?",
     "De geboortedatum klopt niet",
     "Wenk · balie van Fatima",
-    "folder.pdf: 4 bladzijden in het Nederlands",
+    "bladzijden in het Nederlands",
     "Je bent niet de enige.",
     "Zal ik je morgen om vier uur bellen?",
     "Lin Tan is erbij gekomen.",

@@ -187,8 +187,8 @@ async def _conclude(play: Play, during: proof.Found, *, moved: bool) -> None:
         f"{play.checks.made} controles onderweg: elke kaart kwam versleuteld en bewezen van Wenk, met wat erin hoort."
     )
     screen.tell(
-        "Niet in dit verhaal: verlengen, en verzoeken van het gezin. Een gewist bericht houdt Synapse zeven dagen "
-        "versleuteld vast."
+        "Niet in dit verhaal: wijzigen, verlengen, bijhouden of het gezin het weet, en de kindcheck. Verzoeken van het "
+        "gezin kan Wenk nog niet behandelen. Een gewist bericht houdt Synapse zeven dagen versleuteld vast."
     )
 
 

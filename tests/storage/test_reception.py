@@ -17,9 +17,9 @@ from handlers.cards import error
 from handlers.office import Office, Proof
 from handlers.sweep import KEY_PATIENCE_MS
 from storage.audit import AuditLog
+from storage.clearing import Clearing
 from storage.inbox import Said
 from storage.keys import Keys
-from storage.outbox import Outbox
 from storage.schema import inbox, outbox, signal
 from storage.vault import Vault
 from tests.storage.house import ANNA, FATIMA, SANNE, Card, House
@@ -157,7 +157,7 @@ async def test_what_asks_for_no_answer_gets_none_however_it_fails(
         raise LookupError
 
     with monkeypatch.context() as broken:
-        broken.setattr(Outbox, "redact", redact)
+        broken.setattr(Clearing, "redact", redact)
         said = await door.say("signalen", kind=kind)
         assert len(await door.work()) == TRIES - 1
     helped = await door.say("help")
@@ -178,7 +178,7 @@ async def test_a_message_waits_for_a_database_that_is_not_well_and_for_nothing_e
 
     said = await door.say("help", kind="notice")
     with monkeypatch.context() as broken:
-        broken.setattr(Outbox, "redact", redact)
+        broken.setattr(Clearing, "redact", redact)
         for _attempt in range(TRIES - 1):
             with pytest.raises(kind):
                 await door.reception.step(ROOM)

@@ -1,6 +1,6 @@
 """Finding the other signals on the same child, and bringing those together whose signals they are."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 
 from domain.candidates import tags
@@ -87,30 +87,38 @@ async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
     Doubts are looked for in a moment (handlers.reviews.look_closer). Frozen signals and those of suspended
     professionals are matched silently: it comes out when they may be heard again.
     """
-    await pair_up(office, new, (await judged(office, new, found))[Pairing.AUTO])
-    await bring_together(office, new)
+    decided = await pair_up(office, new, (await judged(office, new, found))[Pairing.AUTO])
+    await bring_together(office, new, decided)
     await office.uow.rematches.want(new.id)
 
 
-async def pair_up(office: Office, signal: Signal, sure: Sequence[Signal]) -> None:
-    """Remember that a signal is on the same child as these, unless something else was decided before."""
+async def pair_up(office: Office, signal: Signal, sure: Sequence[Signal]) -> Mapping[int, Pairing]:
+    """Remember that a signal is on the same child as these, unless something else was decided before.
+
+    All that is decided about it then.
+    """
     decided = await office.uow.pairs.decided(signal)
     for known in sure:
         if known.id not in decided and known.owner != signal.owner:
             await office.uow.pairs.decide(signal, known, Pairing.AUTO)
+            decided[known.id] = Pairing.AUTO
+    return decided
 
 
-async def bring_together(office: Office, signal: Signal) -> Collection[tuple[int, int]]:
+async def bring_together(
+    office: Office, signal: Signal, decided: Mapping[int, Pairing] | None = None
+) -> Collection[tuple[int, int]]:
     """Introduce the owner of a signal to the others on the same child, and show once who was involved before.
 
-    May be run again at any moment: who was introduced is not introduced again. The pairs of signals of which has to be
-    known first whether they are about one child.
+    May be run again at any moment: who was introduced is not introduced again. `decided`: about this signal, where that
+    is known already. The pairs of signals of which has to be known first whether they are about one child.
     """
     uow = office.uow
     owner = await uow.people.get(signal.owner)
     if signal.state is not State.ACTIVE or owner is None or owner.professional != "active":
         return ()
-    decided = await uow.pairs.decided(signal)
+    if decided is None:
+        decided = await uow.pairs.decided(signal)
     # Nobody learns of what should have ended or be gone, nor waits for it, also when the sweep is late.
     known = await all_caught_up(
         office, await uow.signals.some(number for number, pairing in decided.items() if pairing.matched)

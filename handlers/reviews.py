@@ -40,8 +40,7 @@ async def look_closer(office: Office, number: int) -> None:
     found_now = await candidates(office, signal.child)
     alike = await judged(office, signal, found_now)
     # Who stood in the way of what is certain may be gone since.
-    await pair_up(office, signal, alike[Pairing.AUTO])
-    decided = await uow.pairs.decided(signal)
+    decided = await pair_up(office, signal, alike[Pairing.AUTO])
     for known in alike[Pairing.REVIEW]:
         if known.id in decided or known.owner == signal.owner or known.state not in _COMPARED:
             continue

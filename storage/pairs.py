@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import ColumnElement, Table, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, insert, or_, select, update
 
 from domain.introducing import Pairing
 from storage.schema import disclosure, pair, review
@@ -11,6 +11,10 @@ from storage.signals import Signal
 
 SHOWN = ("match", "earlier")
 """How somebody was shown the contact details of a signal's owner."""
+
+_PAIRS = select(pair.c.low, pair.c.high, pair.c.verdict)
+_DECIDED = _PAIRS.where(or_(pair.c.low == bindparam("which"), pair.c.high == bindparam("which")))
+_AMONG = _PAIRS.where(*(end.in_(bindparam("signals", expanding=True)) for end in (pair.c.low, pair.c.high)))
 
 
 class Pairs(Repository):
@@ -25,16 +29,12 @@ class Pairs(Repository):
 
     async def decided(self, which: Signal) -> dict[int, Pairing]:
         """For each signal that was compared with this one before: the decision."""
-        rows = await self._s.all(
-            select(pair.c.low, pair.c.high, pair.c.verdict).where(or_(pair.c.low == which.id, pair.c.high == which.id))
-        )
+        rows = await self._s.all(_DECIDED, {"which": which.id})
         return {(row.high if row.low == which.id else row.low): Pairing(row.verdict) for row in rows}
 
     async def among(self, signals: Collection[int]) -> Mapping[tuple[int, int], Pairing]:
         """The decisions about pairs of these signals, by the two of them, the older first."""
-        rows = await self._s.all(
-            select(pair.c.low, pair.c.high, pair.c.verdict).where(pair.c.low.in_(signals), pair.c.high.in_(signals))
-        )
+        rows = await self._s.all(_AMONG, {"signals": list(signals)})
         return {(row.low, row.high): Pairing(row.verdict) for row in rows}
 
     async def doubt(self, which: Signal, others: Collection[int]) -> None:

@@ -50,10 +50,9 @@ def measure(console: Console) -> Table:
         peers = _peers(directory)
     records = len(register) + len(new)
     others: dict[str, _Linked] = {}
-    for name in ("Splink", "Splink with place"):
-        scored, spent = _scored(peers[name]), float(peers[name]["seconds"])
-        others[f"{name}, threshold set before"] = _Linked(_from(scored, log2(AUTO_ODDS)), spent)
-        others[f"{name}, best threshold, seen afterwards"] = _Linked(_best(scored, same), spent)
+    scored, spent = _scored(peers["Splink"]), float(peers["Splink"]["seconds"])
+    others["Splink, threshold set before"] = _Linked(_from(scored, log2(AUTO_ODDS)), spent)
+    others["Splink, best threshold, seen afterwards"] = _Linked(_best(scored, same), spent)
     found = peers["recordlinkage"]
     others["recordlinkage, ECMClassifier"] = _Linked(frozenset(_scored(found)), float(found["seconds"]))
     others["exact matching"] = _Linked(_exact(register, new))

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain.address import parse_house
@@ -11,7 +11,8 @@ from domain.names import fold, given_names, surname_key, surname_parts
 from domain.profile import Profile
 
 COLUMNS = ("id", "given_names", "surname", "date_of_birth", "street", "house_number", "postcode", "place")
-"""All have to be there, in any order; any cell but `id` may be empty. `place` is never compared."""
+"""All have to be there, in any order; any cell but `id` may be empty. `place` is compared beside a
+foreign postcode only, which may be that of several; a Dutch one says it, and a place is spelled in many ways."""
 
 
 class NotTheColumns(Exception):
@@ -77,9 +78,9 @@ def _row(cells: list[str], places: list[int]) -> Row:
 
 def profile(cells: Sequence[str]) -> Profile:
     """How the child of a row is compared; the cells in the order of COLUMNS. Raises Unreadable."""
-    _, given, surname, born, street, house, postcode, _ = cells
+    _, given, surname, born, street, house, postcode, place = cells
     number, suffix = parse_house(house)
-    return Profile(
+    known = Profile(
         given=given_names(given),
         surname=surname_parts(surname),
         whole_surname="".join(surname_key(surname)),
@@ -89,6 +90,7 @@ def profile(cells: Sequence[str]) -> Profile:
         suffix=suffix,
         street=fold(street),
     )
+    return replace(known, place=fold(place)) if known.postcode and not known.dutch_home else known
 
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})|([0-9]{4})([0-9]{2})([0-9]{2})", re.ASCII)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
@@ -85,8 +85,18 @@ class Street(StrEnum):
     UNKNOWN = "street.unknown"
 
 
-Level = Born | Given | Surname | Postcode | House | Street
-FIELDS = (Born, Given, Surname, Postcode, House, Street)
+class Place(StrEnum):
+    """How places agree; not known, too, in a country whose postcodes say it, as the Dutch ones do."""
+
+    SAME = "place.same"
+    TYPO = "place.typo"
+    SIMILAR = "place.similar"
+    OTHER = "place.other"
+    UNKNOWN = "place.unknown"
+
+
+Level = Born | Given | Surname | Postcode | House | Street | Place
+FIELDS = (Born, Given, Surname, Postcode, House, Street, Place)
 
 
 class Levels(NamedTuple):
@@ -98,6 +108,7 @@ class Levels(NamedTuple):
     postcode: Postcode
     house: House
     street: Street
+    place: Place
 
 
 def levels(one: Profile, other: Profile) -> Levels:
@@ -112,6 +123,7 @@ def levels(one: Profile, other: Profile) -> Levels:
         _postcode_level(one, other),
         _house_level(one, other),
         _street_level(one, other),
+        _place_level(one, other),
     )
 
 
@@ -255,10 +267,23 @@ def _house_level(one: Profile, other: Profile) -> House:
 
 
 def _street_level(one: Profile, other: Profile) -> Street:
-    if not (one.street and other.street) or (one.dutch_home and one.postcode == other.postcode):
+    if one.dutch_home and one.postcode == other.postcode:
         return Street.UNKNOWN
-    if one.street == other.street:
-        return Street.SAME
-    if typed_wrong(one.street, other.street):
-        return Street.TYPO
-    return Street.SIMILAR if similar(one.street, other.street) else Street.OTHER
+    return _spelled(Street, one.street, other.street)
+
+
+def _place_level(one: Profile, other: Profile) -> Place:
+    return _spelled(Place, one.place, other.place)
+
+
+_Spelled = TypeVar("_Spelled", Street, Place)
+
+
+def _spelled(field: type[_Spelled], one: str, other: str) -> _Spelled:
+    if not (one and other):
+        return field.UNKNOWN
+    if one == other:
+        return field.SAME
+    if typed_wrong(one, other):
+        return field.TYPO
+    return field.SIMILAR if similar(one, other) else field.OTHER

@@ -15,7 +15,7 @@ class Profile:
 
     `given` are the given names in their order; `surname` the words of the surname without prefixes, `whole_surname` all
     of them in one; `born` the figures of the birth date (`20150314`, `201503`, `2015`); `postcode` is without space. A
-    signal has no `street`: it is for files whose postcodes tell less than Dutch ones.
+    signal has no `street` and no `place`: they are for files whose postcodes tell less than Dutch ones.
     """
 
     given: tuple[str, ...]
@@ -26,6 +26,7 @@ class Profile:
     number: str
     suffix: str
     street: str = ""
+    place: str = ""
     shielded: bool = False
 
     @classmethod

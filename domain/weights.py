@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from domain.levels import Born, Given, House, Level, Levels, Postcode, Street, Surname
+from domain.levels import Born, Given, House, Level, Levels, Place, Postcode, Street, Surname
 from domain.profile import Profile
 
 AUTO_ODDS = 9999
@@ -86,12 +86,12 @@ def values(profile: Profile) -> Iterator[tuple[str, str]]:
     """The values of which the frequency counts, each with its kind."""
     yield from (("given", name) for name in profile.given)
     yield from (("surname", part) for part in profile.surname)
-    for kind in ("born", "postcode", "number", "street"):
+    for kind in ("born", "postcode", "number", "street", "place"):
         if value := getattr(profile, kind):
             yield kind, value
 
 
-_Misspelled = Given | Surname | Postcode | Street
+_Misspelled = Given | Surname | Postcode | Street | Place
 
 
 class Scale:
@@ -139,9 +139,14 @@ class Scale:
         return self._often("given", profile.given[0]) * surname
 
     def _nearly(self, kind: str, one: str, other: str, level: _Misspelled) -> float:
-        """One of the two is as it should be: the chance to have that value, or one of those that look like it."""
-        alike = max(_LOOK_ALIKE, self._two_children[level] / self._two_children[type(level).SAME])
-        return min(self._two_children[level], alike * self._either(kind, one, other))
+        """One of the two is as it should be: the chance to have that value, or one of those that look like it.
+
+        Common ones are misspelled often: however they agree, it is not worth more than if they were the same.
+        """
+        same, often = type(level).SAME, self._either(kind, one, other)
+        alike = max(_LOOK_ALIKE, self._two_children[level] / self._two_children[same])
+        least = often * self._one_child[level] / self._one_child[same]
+        return max(least, min(self._two_children[level], alike * often))
 
     def _surname(self, level: Surname, one: Profile, other: Profile) -> float | None:
         if shared := set(one.surname) & set(other.surname):
@@ -160,16 +165,18 @@ class Scale:
         elif agreed.postcode in {Postcode.SWAPPED, Postcode.TYPO}:
             postcode = self._nearly("postcode", one.postcode, other.postcode, agreed.postcode)
         house = self._often("number", one.number) if agreed.house in {House.SAME, House.SUFFIX} else None
-        street = None
-        if agreed.street is Street.SAME:
-            street = self._often("street", one.street)
-        elif agreed.street is Street.TYPO:
-            street = self._nearly("street", one.street, other.street, Street.TYPO)
-        known: tuple[Level, ...] = (agreed.postcode, agreed.house, agreed.street)
+        street = self._spelled("street", one.street, other.street, agreed.street)
+        place = self._spelled("place", one.place, other.place, agreed.place)
+        known: tuple[Level, ...] = (agreed.postcode, agreed.house, agreed.street, agreed.place)
         if all(level not in self._one_child for level in known):
             return 0.0
-        bits = sum(map(self._bits, known, (postcode, house, street)))
+        bits = sum(map(self._bits, known, (postcode, house, street, place)))
         return log2(self._moved + (1 - self._moved) * 2**bits)
+
+    def _spelled(self, kind: str, one: str, other: str, level: Street | Place) -> float | None:
+        if level in {Street.SAME, Place.SAME}:
+            return self._often(kind, one)
+        return self._nearly(kind, one, other, level) if level in {Street.TYPO, Place.TYPO} else None
 
 
 _FURTHER = 1 / 30

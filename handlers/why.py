@@ -4,7 +4,7 @@ They say what agrees and what does not, never what it is: the two identities are
 signals is shown to nobody.
 """
 
-from domain.levels import Born, Given, House, Level, Postcode, Street, Surname
+from domain.levels import Born, Given, House, Level, Place, Postcode, Street, Surname
 from domain.matching import Decision
 from handlers.words import Line, line
 
@@ -24,7 +24,8 @@ LEFT_OUT = frozenset(
     {
         *(field["UNKNOWN"] for field in (Born, Given, Surname, Postcode, House)),  # says nothing
         Surname.SWAPPED,  # is told as the given name's
-        *Street,  # a signal has none
+        *Street,  # a signal has neither
+        *Place,
     }
 )
 """The reasons that have none."""

@@ -31,6 +31,7 @@ _USUAL = {
     "postcode": 1 / 3000,
     "number": 1 / 60,
     "street": 1 / 1000,
+    "place": 1 / 300,
 }
 Pair = tuple[Profile, Profile]
 
@@ -117,6 +118,8 @@ def _print(title: str, sources: Sequence[Mapping[str, float]], least: float) -> 
     for level in sources[0]:
         if level == Surname.SWAPPED:
             continue  # weighed once, as a given name
+        if level.startswith("place.") and len(sources) > 1:
+            continue  # a Dutch postcode says which
         if level in _PARTIAL:
             print(f'"{level}" = {0.95 if together else _PARTIAL[Born(level)]:.3g}')
             continue

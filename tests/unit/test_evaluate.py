@@ -62,14 +62,29 @@ def test_without_guards_score_and_threshold_decide(tmp_path: Path) -> None:
     assert decided == {("n2", "r2"): "auto", ("n2", "r3"): "auto", ("n5", "r5"): "auto"}
 
 
-def test_the_place_says_nothing(tmp_path: Path) -> None:
-    scores = []
-    for place in ("Drachten", "Groningen", ""):
-        new = f"{HEADER}n1,Jan,van der Berg,20150314,,12a,9203ZX,{place}\n"
-        evaluate(tmp_path, new)
-        scores.append((tmp_path / "out.csv").read_text(encoding="utf-8"))
-    assert "n1,r1,auto" in scores[0]
-    assert len(set(scores)) == 1
+def written(where: Path, row: str, known: str = REGISTER) -> list[str]:
+    """What is written of a new row for each place: as in the register, misspelled, another, none."""
+    texts = []
+    for place in ("Drachten", "Drahcten", "Groningen", ""):
+        evaluate(where, f"{HEADER}{row},{place}\n", known=known)
+        texts.append((where / "out.csv").read_text(encoding="utf-8"))
+    return texts
+
+
+@pytest.mark.parametrize("home", ["Kerkstraat,12a,9203ZX", "Kerkstraat,12a,"])
+def test_the_place_says_nothing_of_a_dutch_address(tmp_path: Path, home: str) -> None:
+    texts = written(tmp_path, f"n1,Jan,van der Berg,20150314,{home}")
+    assert "n1,r1,auto" in texts[0]
+    assert len(set(texts)) == 1
+
+
+def test_the_place_is_evidence_beside_a_foreign_postcode(tmp_path: Path) -> None:
+    known = REGISTER.replace("2119,Cleveland", "2119,Drachten")
+    same, misspelled, other, unknown = (
+        float(text.splitlines()[1].split(",")[-1])
+        for text in written(tmp_path, "n4,Mitchell,Greenwater,20151309,Wallaby Place,7,2119", known)
+    )
+    assert same >= misspelled > unknown > other
 
 
 def test_a_row_that_cannot_be_parsed_is_listed_and_the_rest_goes_on(tmp_path: Path) -> None:

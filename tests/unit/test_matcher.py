@@ -168,7 +168,21 @@ def test_decisions_explain_themselves_without_saying_whose() -> None:
     )
     assert decision.reasons == (
         Born.SAME, Given.CALL, "surname.same", "postcode.unknown", "house.unknown", "street.unknown",
+        "place.unknown",
     )  # fmt: skip
+
+
+def test_a_misspelled_name_is_not_worth_more_than_the_name_however_common_it_is() -> None:
+    jansen = replace(SANNE, surname="Jansen")
+    often = Frequencies(learned().usual)
+    for _ in range(1000):
+        often.count(Profile.of(jansen))
+    matcher = Matcher(learned(), 100_000, often)
+    same, misspelled = (
+        matcher.decide(Profile.of(jansen), Profile.of(replace(jansen, surname=surname))).score
+        for surname in ("Jansen", "Janssen")
+    )
+    assert misspelled <= same
 
 
 def test_the_first_of_january_counts_for_less() -> None:

@@ -267,7 +267,7 @@ def _house_level(one: Profile, other: Profile) -> House:
 
 
 def _street_level(one: Profile, other: Profile) -> Street:
-    if one.dutch_home and one.postcode == other.postcode:
+    if one.street and one.dutch_home and one.postcode == other.postcode:
         return Street.UNKNOWN
     return _spelled(Street, one.street, other.street)
 

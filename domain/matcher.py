@@ -4,6 +4,7 @@ The score says how likely it is; the guards say what no score may decide. `certa
 """
 
 from collections.abc import Callable, Hashable, Mapping
+from math import inf
 from typing import TypeVar
 
 from domain.callnames import formal_names
@@ -43,11 +44,13 @@ class Matcher:
     def decide(self, one: Profile, other: Profile) -> Decision:
         """The same whichever comes first. The reasons are the levels of agreement and the guards that held."""
         agreed = levels(one, other)
+        if self._guarded and _another_child(agreed):
+            return Decision(Verdict.NONE, -inf, agreed)
         abroad = (one.abroad or other.abroad) and not (one.dutch_home or other.dutch_home)
         score = (self._abroad if abroad else self._scale).weigh(agreed, one, other)
         guards = tuple(_guards(agreed, one, other)) if self._guarded else ()
         verdict = Verdict.NONE
-        if score >= self._review and not (self._guarded and _another_child(agreed)):
+        if score >= self._review:
             verdict = Verdict.AUTO if score >= self._auto and not guards else Verdict.REVIEW
         return Decision(verdict, score, (*agreed, *guards))
 

@@ -17,7 +17,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict, the score it rests on (in bits), and why: the levels of agreement, and the guards that held."""
+    """The verdict, the score it rests on (in bits), and why: the levels of agreement, and the guards that held.
+
+    What is certainly another child, whatever else agrees, is not weighed: its score is minus infinity.
+    """
 
     verdict: Verdict
     score: float

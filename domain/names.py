@@ -35,6 +35,9 @@ _FOLDED = str.maketrans(
         **dict.fromkeys(_APOSTROPHES, ""),
     }
 )
+_FOLDED_ASCII = str.maketrans(
+    {chr(code): " " for code in range(128) if not chr(code).isalnum()} | {"'": "", "`": ""}
+)
 # The prefixes of table 36 of the Dutch register of persons (BRP) word by word, and Arabic ones; all as `fold` writes
 # them, so `bij` is `by`.
 PREFIXES = frozenset(
@@ -74,11 +77,15 @@ def fold(text: str) -> str:
 
     Vowel signs of other scripts stay: they are letters to who reads them.
     """
+    words = text.lower().translate(_FOLDED_ASCII) if text.isascii() else _fold_any(text)
+    return " ".join(words.replace("ij", "y").split())
+
+
+def _fold_any(text: str) -> str:
     plain = normalize("NFKD", text.translate(_FOLDED)).casefold()
     plain = normalize("NFKD", plain).translate(_FOLDED)
     bare = (char for char in plain if not combining(char) and category(char) != "Cf")
-    words = "".join(char if category(char)[0] in "LMN" else " " for char in bare)
-    return " ".join(words.replace("ij", "y").split())
+    return "".join(char if category(char)[0] in "LMN" else " " for char in bare)
 
 
 def given_names(given: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
@@ -45,7 +45,7 @@ class _SealedChild(msgspec.Struct, array_like=True):
     given: str
     surname: str
     born: str
-    address: tuple[str, str, int, str]
+    address: tuple[Literal["home", "none", "secret"], str, int, str]
 
 
 def pack(child: Child) -> bytes:
@@ -58,9 +58,7 @@ def pack(child: Child) -> bytes:
 
 def _unpack(packed: bytes) -> Child:
     sealed = msgspec.msgpack.decode(packed, type=_SealedChild)
-    kind, postcode, number, suffix = sealed.address
-    address = msgspec.convert({"kind": kind, "postcode": postcode, "number": number, "suffix": suffix}, Address)
-    return Child(sealed.given, sealed.surname, BirthDate.from_iso(sealed.born), address)
+    return Child(sealed.given, sealed.surname, BirthDate.from_iso(sealed.born), Address(*sealed.address))
 
 
 _GENERATION: Final = 100_000

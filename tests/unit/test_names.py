@@ -167,3 +167,9 @@ def test_nothing_of_a_surname_is_lost(surname: str) -> None:
 
 def test_prefixes_are_written_as_they_are_compared() -> None:
     assert {fold(prefix) for prefix in PREFIXES} == PREFIXES
+
+
+@pytest.mark.parametrize("char", [chr(code) for code in range(128)])
+def test_ascii_is_folded_as_all_other_letters_are(char: str) -> None:
+    typed = f"I{char}J {char}"
+    assert fold(f"{typed} \u00e9") == f"{fold(typed)} e"

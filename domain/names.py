@@ -35,9 +35,7 @@ _FOLDED = str.maketrans(
         **dict.fromkeys(_APOSTROPHES, ""),
     }
 )
-_FOLDED_ASCII = str.maketrans(
-    {chr(code): " " for code in range(128) if not chr(code).isalnum()} | {"'": "", "`": ""}
-)
+_FOLDED_ASCII = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()} | {"'": "", "`": ""})
 # The prefixes of table 36 of the Dutch register of persons (BRP) word by word, and Arabic ones; all as `fold` writes
 # them, so `bij` is `by`.
 PREFIXES = frozenset(

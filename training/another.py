@@ -244,7 +244,7 @@ class Town:
             )
         if rng.random() < TWINS_OVER_MIDNIGHT:
             twin = replace(twin, born=first.born - timedelta(days=1))
-        return replace(twin, twin_of=first)
+        return replace(twin, twin_of=first, likeness=kind)
 
     def _alike(self, first: Child, twin: Child, group: str) -> Child:
         """Tim and Tom, Lisa and Lise: of the names that one may draw, one that differs in one letter or two."""
@@ -292,21 +292,12 @@ def write(directory: Path, seed: int, known: int, new: int, trials: int) -> None
     def rows(prefix: str, children: Sequence[Child], share: float) -> Iterable[Sequence[str]]:
         for place, child in enumerate(children):
             row, errors = typed(child, rng, share, town.home, lambda: town.surname("nl"))
-            done.append(
-                (
-                    f"{prefix}{place}",
-                    " ".join(errors),
-                    str(child.family),
-                    child.group,
-                    " ".join(child.given),
-                    child.call,
-                )
-            )
+            done.append((f"{prefix}{place}", " ".join(errors), str(child.family), child.likeness))
             yield (f"{prefix}{place}", *row)
 
     _write(directory / "register.csv", COLUMNS, rows("r", register, 1 / 3))
     _write(directory / "new.csv", COLUMNS, rows("n", asked, 1))
-    _write(directory / "errors.csv", ("id", "errors", "family", "group", "given_names", "call_name"), done)
+    _write(directory / "errors.csv", ("id", "errors", "family", "likeness"), done)
     pairs = ("new_id", "register_id")
     truth = ((f"n{place}", number[id(child)]) for place, child in enumerate(asked) if id(child) in number)
     _write(directory / "truth.csv", pairs, truth)

@@ -71,7 +71,11 @@ class Home:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """As the municipality knows it; `call` is what it is called at home, where that is no given name of its."""
+    """As the municipality knows it.
+
+    `call` is what it is called at home, where that is no given name of its; `likeness` how a twin's name is like its
+    twin's, of the kinds of `training.another`.
+    """
 
     given: tuple[str, ...]
     surnames: tuple[Surname, ...]
@@ -82,6 +86,7 @@ class Child:
     group: str
     boy: bool
     twin_of: "Child | None" = None
+    likeness: str = ""
 
 
 class _Writer:

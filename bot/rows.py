@@ -95,11 +95,15 @@ _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})|([0-9]{4})([0-9]{2})([
 
 
 def _born(text: str) -> str:
-    """The figures of the date; of a day that is in no calendar too."""
+    """The figures of the date; of a day that is in no calendar too.
+
+    Noughts stand for what is not known, as in the Dutch register of persons: `20150300`, `20150000`, `00000000`.
+    """
     if not text:
         return ""
     found = _DATE.fullmatch(text)
     if found is None:
         raise Unreadable("date_of_birth is neither YYYY-MM-DD nor YYYYMMDD")
     year, month, day = (part for part in found.groups() if part)
-    return f"{year}{month:>02}{day:>02}"
+    figures = f"{year}{month:>02}{day:>02}"
+    return figures.removesuffix("00").removesuffix("00").removesuffix("0000")

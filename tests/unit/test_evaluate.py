@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from bot.rows import profile
 from training import figures, register
 
 HERE: Final = Path(__file__).parents[2]
@@ -60,6 +61,26 @@ def test_without_guards_score_and_threshold_decide(tmp_path: Path) -> None:
     new = HEADER + "n2,Sanne,Dijkstra,20150314,Dorpsstraat,95,9203ZA,\nn5,Fenna,Zijlstra,,Hoofdweg,3,9205AB,\n"
     decided, _ = evaluate(tmp_path, new, "--without-twin-guard")
     assert decided == {("n2", "r2"): "auto", ("n2", "r3"): "auto", ("n5", "r5"): "auto"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "born"),
+    [
+        ("2015-03-00", "201503"),
+        ("20150000", "2015"),
+        ("2000-00-00", "2000"),
+        ("00000000", ""),
+        ("2010-10-10", "20101010"),
+        ("2015-13-09", "20151309"),
+    ],
+)
+def test_noughts_stand_for_what_is_not_known_of_a_birth_date(typed: str, born: str) -> None:
+    assert profile(("n1", "Sanne", "Dijkstra", typed, "", "95", "9203ZA", "")).born == born
+
+
+def test_a_birth_date_known_to_the_month_is_asked_about(tmp_path: Path) -> None:
+    known = f"{HEADER}r1,Sanne,Dijkstra,20150310,,95,9203ZA,\n"
+    assert evaluate(tmp_path, known.replace("0310", "0300"), known=known)[0] == {("r1", "r1"): "review"}
 
 
 def test_the_place_says_nothing(tmp_path: Path) -> None:

@@ -164,12 +164,17 @@ def given_level(one: Sequence[str], other: Sequence[str]) -> Given:
     if "".join(one) == "".join(other) and len(one[0]) > 1 < len(other[0]):
         return Given.MORE if len(one) > 1 < len(other) else Given.SAME
     if level in {Given.SAME, Given.CALL} and len(one) > 1 < len(other):
-        if not any(_may_be(name, its) for name in one[1:] for its in other[1:]):
+        if _has_another(one, other) and _has_another(other, one):
             return Given.APART
         return Given.MORE if level is Given.SAME and set(one[1:]) & set(other[1:]) else level
     if level in {Given.INITIAL, Given.BEGINS, Given.OTHER} and _among(one, other):
         return Given.AMONG
     return level
+
+
+def _has_another(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Beside the first, one has a name that is none of the other's; who only has more names may be the same."""
+    return any(not any(_may_be(name, its) for its in other[1:]) for name in one[1:])
 
 
 def _first_level(one: str, other: str) -> Given:

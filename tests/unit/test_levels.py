@@ -59,6 +59,8 @@ def test_parts_of_a_surname(typed: str, parts: tuple[str, ...]) -> None:
         ("Johannes Pieter", "Jan P.", Given.CALL),
         ("Mohamed Amin", "Mohamed Ali", Given.APART),
         ("Johannes Pieter", "Jan Willem", Given.APART),
+        ("Aaron Mitch Nout", "Aaron Mitch Jarno", Given.APART),
+        ("Anna Maria Sophia", "Anna Sophia", Given.MORE),
         ("Jan", "Hans", Given.SIMILAR),  # two call names of Johannes
         ("Lucas", "Luuk", Given.BEGINS),  # both are given today: not in the table
         ("Anne-Marie", "Anne-Sophie", Given.BEGINS),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from domain.callnames import formal_names, is_call_name
+from domain.callnames import formal_names, is_call_name, perhaps_call_name
 from domain.profile import Profile
 
 
@@ -31,7 +31,7 @@ class Given(StrEnum):
     CALL = "given.call_name"  # the first is a known call name of the first
     APART = "given.apart"  # as one of these, but the other names contradict each other
     TYPO = "given.typo"  # one or two letters apart
-    SIMILAR = "given.similar"
+    SIMILAR = "given.similar"  # or perhaps a call name
     AMONG = "given.among"  # the first of one is another of the other's
     INITIAL = "given.initial"
     BEGINS = "given.begins"  # with the same letter, as many a call name that is in no table does
@@ -190,8 +190,8 @@ def _first_level(one: str, other: str) -> Given:
     # are a piece of the name; `Tim` and `Tom`, of which one may be a mistake.
     short, long = sorted((one, other), key=len)
     piece = long.startswith(short) or (len(short) >= _PIECE and short in long)
-    common = formal_names(one) & formal_names(other)
-    if piece or common or similar(one, other) or OSA.distance(one, other, score_cutoff=1) <= 1:
+    called = formal_names(one) & formal_names(other) or perhaps_call_name(one, other)
+    if piece or called or similar(one, other) or OSA.distance(one, other, score_cutoff=1) <= 1:
         return Given.SIMILAR
     return Given.BEGINS if one[0] == other[0] else Given.OTHER
 

@@ -43,7 +43,7 @@ _SOUNDS = (
     ("ae", "aa"), ("oe", "u"), ("ie", "i"), ("y", "i"), ("ch", "g"), ("dt", "t"), ("ss", "s"), ("nn", "n"), ("ll", "l"),
     ("mm", "m"), ("tt", "t"), ("ee", "e"), ("aa", "a"), ("ou", "u"), ("dj", "j"), ("q", "k"), ("v", "f"), ("w", "v"),
 )  # fmt: skip
-_ACCENTS = str.maketrans(
+ACCENTS = str.maketrans(
     "áàâäãåāéèêëēėíìîïıóòôöõőúùûüűūçćčğķłñńňřşșśšţțýźżžøĐđ" + "ÁÀÂÄÃÅÉÈÊËÍÌÎÏİÓÒÔÖÕÚÙÛÜÇĆČĞŁÑŃŞȘŚŠŢȚÝŹŻŽØ",
     "aaaaaaaeeeeeeiiiiioooooouuuuuucccgklnnnrssssttyzzzoDd" + "AAAAAAEEEEIIIIIOOOOOUUUUCCCGLNNSSSSTTYZZZO",
 )
@@ -278,7 +278,7 @@ def typed(
     given, family, born = writer.given(child), writer.surname(child, surname), writer.birth(child)
     street, number, postcode, place = writer.address(child, home)
     if rng.random() < NO_ACCENTS:
-        given, family = given.translate(_ACCENTS), family.translate(_ACCENTS)
+        given, family = given.translate(ACCENTS), family.translate(ACCENTS)
     if rng.random() < CAPITALS:
         given, family = given.upper(), family.upper()
     elif rng.random() < LOWER:

@@ -179,7 +179,7 @@ def _has_another(one: Sequence[str], other: Sequence[str]) -> bool:
 
 def _first_level(one: str, other: str) -> Given:
     if min(len(one), len(other)) == 1:
-        return Given.INITIAL if one[0] == other[0] else Given.OTHER
+        return Given.INITIAL if _initial(one) == _initial(other) else Given.OTHER
     if one == other:
         return Given.SAME
     if is_call_name(one, other):
@@ -196,6 +196,11 @@ def _first_level(one: str, other: str) -> Given:
     return Given.BEGINS if one[0] == other[0] else Given.OTHER
 
 
+def _initial(name: str) -> str:
+    """IJsbrand, folded `ysbrand`, is I. to some."""
+    return "i" if name[0] == "y" else name[0]
+
+
 def _among(one: Sequence[str], other: Sequence[str]) -> bool:
     return any(
         len(name) > 1 < len(first) and _may_be(first, name)
@@ -208,7 +213,7 @@ def _among(one: Sequence[str], other: Sequence[str]) -> bool:
 def _may_be(name: str, other: str) -> bool:
     """The same, a call name, another spelling, or the initial."""
     if min(len(name), len(other)) == 1:
-        return name[0] == other[0]
+        return _initial(name) == _initial(other)
     return name == other or is_call_name(name, other) or similar(name, other)
 
 

@@ -75,6 +75,10 @@ def _row(cells: list[str], places: list[int]) -> Row:
     return Row(ordered[0], profile(ordered))
 
 
+# `NL-9203 ZX`, as on letters from abroad.
+_COUNTRY = re.compile("^nl(?=[0-9]{4}[a-z]{2}$)")
+
+
 def profile(cells: Sequence[str]) -> Profile:
     """How the child of a row is compared; the cells in the order of COLUMNS. Raises Unreadable."""
     _, given, surname, born, street, house, postcode, _ = cells
@@ -84,7 +88,7 @@ def profile(cells: Sequence[str]) -> Profile:
         surname=surname_parts(surname),
         whole_surname="".join(surname_key(surname)),
         born=_born(born),
-        postcode=fold(postcode).replace(" ", ""),
+        postcode=_COUNTRY.sub("", fold(postcode).replace(" ", "")),
         number=number,
         suffix=suffix,
         street=fold(street),
@@ -92,6 +96,10 @@ def profile(cells: Sequence[str]) -> Profile:
 
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})|([0-9]{4})([0-9]{2})([0-9]{2})", re.ASCII)
+# As spreadsheets write it. Of eight figures only those that begin with no year of our time, and end in one.
+_DAY_FIRST = re.compile(
+    r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})|(?!19|20)([0-9]{2})([0-9]{2})((?:19|20)[0-9]{2})", re.ASCII
+)
 
 
 def _born(text: str) -> str:
@@ -101,9 +109,11 @@ def _born(text: str) -> str:
     """
     if not text:
         return ""
-    found = _DATE.fullmatch(text)
-    if found is None:
-        raise Unreadable("date_of_birth is neither YYYY-MM-DD nor YYYYMMDD")
-    year, month, day = (part for part in found.groups() if part)
+    if found := _DAY_FIRST.fullmatch(text):
+        day, month, year = (part for part in found.groups() if part)
+    elif found := _DATE.fullmatch(text):
+        year, month, day = (part for part in found.groups() if part)
+    else:
+        raise Unreadable("date_of_birth is neither YYYY-MM-DD, YYYYMMDD nor DD-MM-YYYY")
     figures = f"{year}{month:>02}{day:>02}"
     return figures.removesuffix("00").removesuffix("00").removesuffix("0000")

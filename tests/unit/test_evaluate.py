@@ -78,6 +78,27 @@ def test_noughts_stand_for_what_is_not_known_of_a_birth_date(typed: str, born: s
     assert profile(("n1", "Sanne", "Dijkstra", typed, "", "95", "9203ZA", "")).born == born
 
 
+@pytest.mark.parametrize(
+    ("typed", "born"),
+    [
+        ("14-03-2015", "20150314"),
+        ("4/3/2015", "20150304"),
+        ("14.03.2015", "20150314"),
+        ("14032015", "20150314"),
+        ("00-00-2015", "2015"),
+        ("20052015", "20052015"),  # as typed: who can tell
+    ],
+)
+def test_the_day_may_come_first(typed: str, born: str) -> None:
+    assert profile(("n1", "Sanne", "Dijkstra", typed, "", "95", "9203ZA", "")).born == born
+
+
+@pytest.mark.parametrize("typed", ["9203 ZA", "9203za", "NL-9203 ZA", "nl 9203za"])
+def test_a_dutch_postcode_however_it_is_written(typed: str) -> None:
+    row = profile(("n1", "Sanne", "Dijkstra", "", "", "95", typed, ""))
+    assert (row.postcode, row.dutch_home) == ("9203za", True)
+
+
 def test_a_birth_date_known_to_the_month_is_asked_about(tmp_path: Path) -> None:
     known = f"{HEADER}r1,Sanne,Dijkstra,20150310,,95,9203ZA,\n"
     assert evaluate(tmp_path, known.replace("0310", "0300"), known=known)[0] == {("r1", "r1"): "review"}

@@ -76,6 +76,10 @@ def _row(cells: list[str], places: list[int]) -> Row:
     return Row(ordered[0], profile(ordered))
 
 
+# `NL-9203 ZX`, as on letters from abroad.
+_COUNTRY = re.compile("^nl(?=[0-9]{4}[a-z]{2}$)")
+
+
 def profile(cells: Sequence[str]) -> Profile:
     """How the child of a row is compared; the cells in the order of COLUMNS. Raises Unreadable."""
     _, given, surname, born, street, house, postcode, place = cells
@@ -85,7 +89,7 @@ def profile(cells: Sequence[str]) -> Profile:
         surname=surname_parts(surname),
         whole_surname="".join(surname_key(surname)),
         born=_born(born),
-        postcode=fold(postcode).replace(" ", ""),
+        postcode=_COUNTRY.sub("", fold(postcode).replace(" ", "")),
         number=number,
         suffix=suffix,
         street=fold(street),
@@ -97,11 +101,15 @@ _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})|([0-9]{4})([0-9]{2})([
 
 
 def _born(text: str) -> str:
-    """The figures of the date; of a day that is in no calendar too."""
+    """The figures of the date; of a day that is in no calendar too.
+
+    Noughts stand for what is not known, as in the Dutch register of persons: `20150300`, `20150000`, `00000000`.
+    """
     if not text:
         return ""
     found = _DATE.fullmatch(text)
     if found is None:
         raise Unreadable("date_of_birth is neither YYYY-MM-DD nor YYYYMMDD")
     year, month, day = (part for part in found.groups() if part)
-    return f"{year}{month:>02}{day:>02}"
+    figures = f"{year}{month:>02}{day:>02}"
+    return figures.removesuffix("00").removesuffix("00").removesuffix("0000")

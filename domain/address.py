@@ -56,6 +56,7 @@ _KINDS: dict[str, Literal["none", "secret"]] = {
     "geheim": "secret",
     "secret": "secret",
 }
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2012\u2013\u2014\u2212", "-"))
 # SA, SD and SS are not given out.
 _ONE_SPELLING = re.compile(r"[1-9][0-9]{3}(?!S[ADS])[A-Z]{2}")
 _POSTCODE = re.compile(r"(?<![0-9])([1-9][0-9]{3}) ?((?!s[ads])[a-z]{2})(?![a-z])")
@@ -67,7 +68,7 @@ def parse_address(text: str) -> Address:
 
     Raises BadAddress. Where both orders could be meant (`1234 AB 5678 CD`), the postcode comes first.
     """
-    plain = " ".join(normalize("NFKC", text).casefold().split())
+    plain = _plain(text)
     if kind := _KINDS.get(plain):
         return Address(kind)
     found = _POSTCODE.search(plain)
@@ -84,9 +85,14 @@ def parse_address(text: str) -> Address:
 
 def parse_house(text: str) -> tuple[str, str]:
     """House number and suffix: `12a`, `12-A` and `12 A` are one, `12-2` is another. What is neither stays as it is."""
-    plain = " ".join(normalize("NFKC", text).casefold().split())
+    plain = _plain(text)
     house = _HOUSE.fullmatch(plain)
     return (house[1], _one_spelling(house[2])) if house else (plain, "")
+
+
+def _plain(text: str) -> str:
+    """In lower case, white space collapsed, with the hyphen that phones and spreadsheets make a dash of."""
+    return " ".join(normalize("NFKC", text).casefold().translate(_DASHES).split())
 
 
 def _one_spelling(suffix: str) -> str:

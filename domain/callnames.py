@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from domain.callname_table import CALLED
+from domain.callname_table import CALLED, PERHAPS
 from domain.names import fold
 
 
@@ -16,18 +16,23 @@ def is_call_name(one: str, other: str) -> bool:
     return other in formal_names(one) or one in formal_names(other)
 
 
-def table() -> Iterator[tuple[str, tuple[str, ...]]]:
+def perhaps_call_name(one: str, other: str) -> bool:
+    """One may be a call name of the other, and either the name of another child of the family."""
+    return other in _PERHAPS.get(one, ()) or one in _PERHAPS.get(other, ())
+
+
+def table(called: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Each given name with its call names, folded."""
-    for name, called in CALLED.items():
-        yield fold(name), tuple(map(fold, called.split()))
+    for name, short in called.items():
+        yield fold(name), tuple(map(fold, short.split()))
 
 
-def _formal() -> Mapping[str, frozenset[str]]:
+def _formal(names: Mapping[str, str]) -> Mapping[str, frozenset[str]]:
     formal: dict[str, set[str]] = {}
-    for name, called in table():
+    for name, called in table(names):
         for short in called:
             formal.setdefault(short, set()).add(name)
     return {short: frozenset(names) for short, names in formal.items()}
 
 
-_FORMAL = _formal()
+_FORMAL, _PERHAPS = _formal(CALLED), _formal(PERHAPS)

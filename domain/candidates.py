@@ -6,7 +6,7 @@ from typing import Final
 from domain.callnames import formal_names
 from domain.profile import Profile
 
-SCHEME: Final = 2
+SCHEME: Final = 3
 """Which texts `tags` gives: counts up whenever it gives others for any child, so that the stored ones are made anew."""
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from domain.callnames import formal_names, is_call_name
+from domain.callnames import formal_names, is_call_name, perhaps_call_name
 from domain.profile import Profile
 
 
@@ -31,7 +31,7 @@ class Given(StrEnum):
     CALL = "given.call_name"  # the first is a known call name of the first
     APART = "given.apart"  # as one of these, but the other names contradict each other
     TYPO = "given.typo"  # one or two letters apart
-    SIMILAR = "given.similar"
+    SIMILAR = "given.similar"  # or perhaps a call name
     AMONG = "given.among"  # the first of one is another of the other's
     INITIAL = "given.initial"
     BEGINS = "given.begins"  # with the same letter, as many a call name that is in no table does
@@ -176,7 +176,7 @@ def given_level(one: Sequence[str], other: Sequence[str]) -> Given:
     if "".join(one) == "".join(other) and len(one[0]) > 1 < len(other[0]):
         return Given.MORE if len(one) > 1 < len(other) else Given.SAME
     if level in {Given.SAME, Given.CALL} and len(one) > 1 < len(other):
-        if not any(_may_be(name, its) for name in one[1:] for its in other[1:]):
+        if _has_another(one, other) and _has_another(other, one):
             return Given.APART
         return Given.MORE if level is Given.SAME and set(one[1:]) & set(other[1:]) else level
     if level in {Given.INITIAL, Given.BEGINS, Given.OTHER} and _among(one, other):
@@ -184,9 +184,14 @@ def given_level(one: Sequence[str], other: Sequence[str]) -> Given:
     return level
 
 
+def _has_another(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Beside the first, one has a name that is none of the other's; who only has more names may be the same."""
+    return any(not any(_may_be(name, its) for its in other[1:]) for name in one[1:])
+
+
 def _first_level(one: str, other: str) -> Given:
     if min(len(one), len(other)) == 1:
-        return Given.INITIAL if one[0] == other[0] else Given.OTHER
+        return Given.INITIAL if _initial(one) == _initial(other) else Given.OTHER
     if one == other:
         return Given.SAME
     if is_call_name(one, other):
@@ -197,10 +202,15 @@ def _first_level(one: str, other: str) -> Given:
     # are a piece of the name; `Tim` and `Tom`, of which one may be a mistake.
     short, long = sorted((one, other), key=len)
     piece = long.startswith(short) or (len(short) >= _PIECE and short in long)
-    common = formal_names(one) & formal_names(other)
-    if piece or common or similar(one, other) or OSA.distance(one, other, score_cutoff=1) <= 1:
+    called = formal_names(one) & formal_names(other) or perhaps_call_name(one, other)
+    if piece or called or similar(one, other) or OSA.distance(one, other, score_cutoff=1) <= 1:
         return Given.SIMILAR
     return Given.BEGINS if one[0] == other[0] else Given.OTHER
+
+
+def _initial(name: str) -> str:
+    """IJsbrand, folded `ysbrand`, is I. to some."""
+    return "i" if name[0] == "y" else name[0]
 
 
 def _among(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -215,7 +225,7 @@ def _among(one: Sequence[str], other: Sequence[str]) -> bool:
 def _may_be(name: str, other: str) -> bool:
     """The same, a call name, another spelling, or the initial."""
     if min(len(name), len(other)) == 1:
-        return name[0] == other[0]
+        return _initial(name) == _initial(other)
     return name == other or is_call_name(name, other) or similar(name, other)
 
 

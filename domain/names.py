@@ -36,13 +36,13 @@ _FOLDED = str.maketrans(
     }
 )
 _FOLDED_ASCII = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()} | {"'": "", "`": ""})
-# The prefixes of table 36 of the Dutch register of persons (BRP) word by word, and Arabic ones; all as `fold` writes
-# them, so `bij` is `by`.
+# The prefixes of table 36 of the Dutch register of persons (BRP) word by word, as they are shortened (`o.d.`, `v.h.`),
+# and Arabic ones; all as `fold` writes them, so `bij` is `by`.
 PREFIXES = frozenset(
     """
     a aan abu ait al am auf aus ben bin boven by d da dal dalla das de degli dei del della den der des di die do don
-    dos du el het i ibn im in l la las le les lo los onder op over s t te ten ter tho thoe thor to toe tot uit unter uyt
-    v van vanden vander vd ver vom von voor vor zu zum zur
+    dos du el h het i ibn im in l la las le les lo los o od onder op over s t te ten ter tho thoe thor to toe tot u
+    ud uit unter uyt v van vanden vander vd ver vh vom von voor vor vt zu zum zur
     """.split()  # noqa: SIM905 (a list of words, not a column of quotes)
 )
 

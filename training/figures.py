@@ -48,7 +48,7 @@ class Figures:
 
 def count(directory: Path, decided: Mapping[Pair, str]) -> Figures:
     """Hold the decisions against `truth.csv` and, where there is one, `twins.csv`."""
-    truth, twins = (_pairs(directory / name) for name in ("truth.csv", "twins.csv"))
+    truth, twins = (pairs(directory / name) for name in ("truth.csv", "twins.csv"))
     automatic = {pair for pair, decision in decided.items() if decision == "auto"}
     wrongly_asked = {new for new, known in decided.keys() - automatic - truth}
     with (directory / "new.csv").open("rb") as file:
@@ -58,17 +58,19 @@ def count(directory: Path, decided: Mapping[Pair, str]) -> Figures:
         automatic=len(automatic),
         false_automatic=len(automatic - truth),
         twins_automatic=len(automatic & twins),
-        recall=len(automatic & truth) / len(truth),
-        recall_with_review=len(decided.keys() & truth) / len(truth),
+        recall=len(automatic & truth) / max(1, len(truth)),
+        recall_with_review=len(decided.keys() & truth) / max(1, len(truth)),
         false_reviews=len(wrongly_asked) / new,
     )
 
 
-def _pairs(path: Path) -> set[Pair]:
-    return {(row["new_id"], row["register_id"]) for row in _rows(path)} if path.exists() else set()
+def pairs(path: Path) -> set[Pair]:
+    """Of truth.csv or twins.csv; none where there is no such file."""
+    return {(row["new_id"], row["register_id"]) for row in rows(path)} if path.exists() else set()
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a file by their columns."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -79,7 +81,7 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("out", type=Path)
     chosen = parser.parse_args()
-    print(count(chosen.directory, {(row["new_id"], row["register_id"]): row["decision"] for row in _rows(chosen.out)}))
+    print(count(chosen.directory, {(row["new_id"], row["register_id"]): row["decision"] for row in rows(chosen.out)}))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from bot.rows import profile
 from training import figures, register
 
 HERE: Final = Path(__file__).parents[2]
@@ -85,6 +86,32 @@ def test_the_place_is_evidence_beside_a_foreign_postcode(tmp_path: Path) -> None
         for text in written(tmp_path, "n4,Mitchell,Greenwater,20151309,Wallaby Place,7,2119", known)
     )
     assert same >= misspelled > unknown > other
+
+
+@pytest.mark.parametrize(
+    ("typed", "born"),
+    [
+        ("2015-03-00", "201503"),
+        ("20150000", "2015"),
+        ("2000-00-00", "2000"),
+        ("00000000", ""),
+        ("2010-10-10", "20101010"),
+        ("2015-13-09", "20151309"),
+    ],
+)
+def test_noughts_stand_for_what_is_not_known_of_a_birth_date(typed: str, born: str) -> None:
+    assert profile(("n1", "Sanne", "Dijkstra", typed, "", "95", "9203ZA", "")).born == born
+
+
+@pytest.mark.parametrize("typed", ["9203 ZA", "9203za", "NL-9203 ZA", "nl 9203za"])
+def test_a_dutch_postcode_however_it_is_written(typed: str) -> None:
+    row = profile(("n1", "Sanne", "Dijkstra", "", "", "95", typed, ""))
+    assert (row.postcode, row.dutch_home) == ("9203za", True)
+
+
+def test_a_birth_date_known_to_the_month_is_asked_about(tmp_path: Path) -> None:
+    known = f"{HEADER}r1,Sanne,Dijkstra,20150310,,95,9203ZA,\n"
+    assert evaluate(tmp_path, known.replace("0310", "0300"), known=known)[0] == {("r1", "r1"): "review"}
 
 
 def test_a_row_that_cannot_be_parsed_is_listed_and_the_rest_goes_on(tmp_path: Path) -> None:

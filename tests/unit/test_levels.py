@@ -59,6 +59,8 @@ def test_parts_of_a_surname(typed: str, parts: tuple[str, ...]) -> None:
         ("Johannes Pieter", "Jan P.", Given.CALL),
         ("Mohamed Amin", "Mohamed Ali", Given.APART),
         ("Johannes Pieter", "Jan Willem", Given.APART),
+        ("Aaron Mitch Nout", "Aaron Mitch Jarno", Given.APART),
+        ("Anna Maria Sophia", "Anna Sophia", Given.MORE),
         ("Jan", "Hans", Given.SIMILAR),  # two call names of Johannes
         ("Lucas", "Luuk", Given.BEGINS),  # both are given today: not in the table
         ("Anne-Marie", "Anne-Sophie", Given.BEGINS),
@@ -70,6 +72,8 @@ def test_parts_of_a_surname(typed: str, parts: tuple[str, ...]) -> None:
         ("Maria Johanna", "Anna Maria", Given.AMONG),
         ("S.", "Sanne", Given.INITIAL),
         ("S.", "S.", Given.INITIAL),
+        ("I.", "IJsbrand", Given.INITIAL),
+        ("IJ.", "IJsbrand", Given.INITIAL),
         ("N.", "Sanne", Given.OTHER),
         ("Sanne", "Noor", Given.OTHER),
         ("", "Noor", Given.UNKNOWN),
@@ -88,6 +92,10 @@ def test_given_names(one: str, other: str, level: Given) -> None:
         ("van den Berg", "Vandenberg", Surname.SAME),
         ("de Vries", "Vries", Surname.CORE),
         ("v.d. Berg", "van der Berg", Surname.CORE),
+        ("u.d. Boogaard", "uit den Boogaard", Surname.CORE),
+        ("od Beek", "op de Beek", Surname.CORE),
+        ("v.h. Hof", "van 't Hof", Surname.CORE),
+        ("v't Hof", "van 't Hof", Surname.CORE),
         ("Jansen-de Boer", "de Boer", Surname.PART),
         ("Dijkstra", "Dykstra", Surname.SAME),
         ("Janssen", "Jansen", Surname.TYPO),

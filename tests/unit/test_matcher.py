@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from domain import callnames
 from domain.address import Address, parse_address
 from domain.birth import BirthDate
+from domain.callname_table import CALLED, PERHAPS
 from domain.candidates import tags
 from domain.child import Child
 from domain.levels import Born, Given
@@ -55,6 +56,13 @@ def test_one_child_is_matched(change: dict[str, Any]) -> None:
 
 def test_a_known_call_name_is_enough() -> None:
     assert verdict(replace(SANNE, given="Johannes"), replace(SANNE, given="Jan")) is Verdict.AUTO
+
+
+@pytest.mark.parametrize(
+    ("formal", "short"), [("Hendrik", "Henk"), ("Catharina", "Trijn"), ("Maria", "Marieke"), ("Małgorzata", "Gosia")]
+)
+def test_call_names_that_everybody_knows(formal: str, short: str) -> None:
+    assert verdict(replace(SANNE, given=formal), replace(SANNE, given=short)) is Verdict.AUTO
 
 
 @pytest.mark.parametrize(
@@ -302,9 +310,17 @@ def test_day_and_month_swapped_is_found() -> None:
 
 
 def test_call_names_are_names_and_of_others() -> None:
-    for name, called in callnames.table():
-        assert called
-        assert all(short != name and " " not in short for short in called)
+    for names in (CALLED, PERHAPS):
+        for name, called in callnames.table(names):
+            assert called
+            assert all(short != name and " " not in short for short in called)
+
+
+def test_what_may_be_another_childs_name_lets_no_guard_pass() -> None:
+    for name, perhaps in callnames.table(PERHAPS):
+        for short in perhaps:
+            assert not callnames.is_call_name(name, short)
+            assert verdict(replace(SANNE, given=name), replace(SANNE, given=short)) is Verdict.REVIEW
 
 
 def _child(given: tuple[str, ...], surname: str, born: str, postcode: str) -> Child:

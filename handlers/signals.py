@@ -49,8 +49,7 @@ async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         shown = card(
             "signal.proposed",
             line("signal.proposed", **identity(child)),
-            *((line("signal.proposed.partial"),) if not child.born.full else ()),
-            *((line(f"signal.proposed.{child.address.kind}"),) if child.address.kind != "home" else ()),
+            *remarks(child),
             line(f"basis.{talk.region.basis}"),
             line("signal.proposed.tell", whom=whom(tell)),
             line("signal.proposed.confirm"),
@@ -187,6 +186,14 @@ async def refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | N
     if sum(tried) >= talk.region.daily_cap:
         return error("rate_limited", line("error.rate_limited", cap=talk.region.daily_cap))
     return None
+
+
+def remarks(child: Child) -> tuple[Line, ...]:
+    """What follows for matching from what is not known of a child, or is secret."""
+    return (
+        *((line("remark.partial"),) if not child.born.full else ()),
+        *((line(f"remark.{child.address.kind}"),) if child.address.kind != "home" else ()),
+    )
 
 
 def _child(given: Mapping[str, Any]) -> Child:

@@ -46,9 +46,15 @@ async def meet(office: Office, number: int | None, newcomers: Sequence[Signal]) 
     uow = office.uow
     if number is None:
         reference = await office.reference("M", uow.introductions.exists)
-        number = await uow.introductions.open(reference, uow.today + timedelta(days=office.region.contact_days))
-    await uow.introductions.set_close_on(number, None)
+        number = await uow.introductions.open(reference, _call_by(office))
+    else:
+        await uow.introductions.go_on(number, _call_by(office))
     await _take_part(office, number, newcomers)
+
+
+def _call_by(office: Office) -> date:
+    """Who learn of each other today call each other by then, however old the introduction is."""
+    return office.uow.today + timedelta(days=office.region.contact_days)
 
 
 async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -> None:
@@ -77,8 +83,10 @@ async def heard_again(office: Office, signal: Signal) -> None:
     for joined in await uow.introductions.open_ones_of_signals([signal.id]):
         owners = {who.user_id: await _signal(office, who.signal_id) for who in joined.active}
         known = {who for who, theirs in owners.items() if signal.owner in await uow.pairs.disclosed_to(theirs, "match")}
-        pairs = {frozenset({signal.owner, who}) for who in owners if who not in known}
-        await _announce(office, joined, pairs)
+        if strangers := owners.keys() - known - {signal.owner}:
+            await uow.introductions.go_on(joined.id, _call_by(office))
+            pairs = {frozenset({signal.owner, who}) for who in strangers}
+            await _announce(office, await introduction_of(office, joined.id), pairs)
 
 
 async def _announce(office: Office, joined: Introduction, news_to_each_other: Collection[frozenset[str]]) -> None:
@@ -88,6 +96,7 @@ async def _announce(office: Office, joined: Introduction, news_to_each_other: Co
     """
     uow = office.uow
     everybody = [(await person_of(office, who.user_id), await _signal(office, who.signal_id)) for who in joined.active]
+    there = {who.user_id for who in joined.active if who.arrived}
     heard = [(person, signal) for person, signal in everybody if signal.state is not State.FROZEN]
     silent = [(person, signal) for person, signal in everybody if signal.state is State.FROZEN]
     for reader, own in heard:
@@ -111,23 +120,24 @@ async def _announce(office: Office, joined: Introduction, news_to_each_other: Co
             [person for person, _ in news],
             [person for person, _ in hushed],
             family=_family(await uow.notices.get(own), own.ref, uow.today),
+            is_there=reader.user_id in there,
         )
         await office.tell(reader.user_id, shown)
 
 
 def _notice(
     joined: Introduction, own: Signal, others: Sequence[Person], news: Sequence[Person], silent: Sequence[Person],
-    *, family: tuple[Line, ...],
+    *, family: tuple[Line, ...], is_there: bool,
 ) -> Card:  # fmt: skip
-    is_new_here = len(others) == len(news)
+    knew_nobody = len(others) == len(news)
     return card(
         "match.notice",
-        line("match.notice" if is_new_here else "match.notice.newcomer", signal=own.ref),
+        line("match.notice" if knew_nobody else "match.notice.newcomer", signal=own.ref),
         *(contact_line(person) for person in news),
         *(silent_line(person) for person in silent),
         *family,
         line("match.call", call_by=joined.call_by),
-        line("match.room" if is_new_here else "match.room.same", ref=joined.ref),
+        line("match.room.same" if is_there else "match.room", ref=joined.ref),
         ref=joined.ref,
         signal=own.ref,
         participants=[contact_of(person) for person in others],

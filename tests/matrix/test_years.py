@@ -129,6 +129,7 @@ async def somebody_is_new(life: Life) -> None:
     assert (before["user_id"], before["until"]) == (life.joost.user_id, "2030-02-28")
     met = (await lin.hear("match.notice", signal=refs["lin's"])).wenk
     assert ([who["user_id"] for who in met["participants"]], met["ref"]) == ([fatima.user_id], life.match)
+    assert met["call_by"] == "2030-03-10"
     await years.told(
         lin=[("match.earlier", refs["lin's"]), ("match.notice", refs["lin's"]), *life.in_room],
         fatima=[("match.notice", refs["anew"]), *life.in_room],

@@ -49,6 +49,7 @@ async def test_what_another_address_or_half_a_birth_date_means_is_said(house: Ho
         ("adres", "geheim", "bij een geheim adres bewaar ik geen adres"),
         ("adres", "9203 ZX 7", "niet meer geheim"),
         ("geboren", "2015", "de geboortedatum is niet volledig"),
+        ("geboren", "3-2015", "geboren 03-2015"),
     ):
         assert said in (await house.answer(FATIMA, f"wijzig {ref}; {field}; {value}"))["body"]
     assert "Let op" not in (await house.answer(FATIMA, f"wijzig {ref}; geboren; 14-03-2015"))["body"]

@@ -161,7 +161,27 @@ async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     except NotPossible:
         await talk.answer(error("not_allowed", line("error.already_inactive", ref=signal.ref)))
         return
-    await talk.answer(card("signal.withdrawn", line(f"signal.withdrawn.{event}", ref=signal.ref), ref=signal.ref))
+    others = [] if event is Event.DONE else await _others_on(talk, signal)
+    await talk.answer(
+        card(
+            "signal.withdrawn",
+            line(f"signal.withdrawn.{event}", ref=signal.ref),
+            *(line(f"signal.withdrawn.other.{event}", ref=ref) for ref in others),
+            ref=signal.ref,
+            others=others,
+        )
+    )
+
+
+async def _others_on(talk: Talk, signal: Signal) -> list[str]:
+    """Somebody's own other signals on the same child, such as the one that it renewed: what is so may be so of those.
+
+    Not erased along with it: one of them may have been right.
+    """
+    own = await candidates(talk.office, signal.child, of=talk.person.user_id)
+    return [
+        each.ref for each in own if each.id != signal.id and await is_one_child(talk.office, signal.child, each.child)
+    ]
 
 
 async def refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | None:

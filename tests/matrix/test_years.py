@@ -18,7 +18,7 @@ HIS: Final = "Bilal; Yildirim; 28-10-2006; 8471 QX 3"
 
 @dataclass
 class Life:
-    """Who plays, and the references of their signals: on her, who is known to three, on him, on Kim and on Mila."""
+    """Who plays, and the references of their signals: on her, known to three, on him, known to two, on Kim and Mila."""
 
     years: Years
     fatima: Seat
@@ -27,6 +27,7 @@ class Life:
     refs: dict[str, str] = field(default_factory=dict, init=False)
     match: str = field(default="", init=False)
     room: str = field(default="", init=False)
+    his_match: str = field(default="", init=False)
 
     @property
     def in_room(self) -> list[Heard]:
@@ -43,16 +44,20 @@ async def placed_and_matched(life: Life) -> None:
     refs["him"] = await fatima.signals(HIS)
     assert fatima.heard("signal.placed", ref=refs["him"])[0].wenk["tell"] == CHILD
     refs["joost's"] = await joost.signals(HER)
+    refs["him too"] = await joost.signals(HIS)
     refs["kim"] = await joost.signals(KIM)
     refs["mila"] = await lin.signals(MILA)
     await withdraws(lin, refs["mila"], "klaar")
     notice = await joost.hear("match.notice", signal=refs["joost's"])
     assert notice.wenk["call_by"] == "2028-03-10"
     assert "Vertel het dan eerst aan het gezin" in notice.body
-    life.match, life.room = notice.wenk["ref"], (await joost.hear("match.introduction")).room_id
+    life.match = notice.wenk["ref"]
+    life.room = (await joost.hear("match.introduction", ref=life.match)).room_id
+    life.his_match = (await joost.hear("match.notice", signal=refs["him too"])).wenk["ref"]
+    introductions = [("match.introduction", life.match), ("match.introduction", life.his_match)]
     await life.years.told(
-        fatima=[("match.notice", refs["her"]), ("match.introduction", life.match)],
-        joost=[("match.notice", refs["joost's"]), ("match.introduction", life.match)],
+        fatima=[("match.notice", refs["her"]), ("match.notice", refs["him"]), *introductions],
+        joost=[("match.notice", refs["joost's"]), ("match.notice", refs["him too"]), *introductions],
     )
 
 
@@ -62,6 +67,7 @@ async def families_are_told(life: Life) -> None:
     anna = years.play.anna
     assert (await ticks(joost, refs["joost's"], "ouders"))["tell"] == CHILD
     assert (await ticks(joost, refs["joost's"]))["told"] == PLACED
+    await ticks(joost, refs["him too"])
     asked = await asks_to_wait(joost, refs["kim"], anna)
     assert (await anna.ask(f"!akkoord {asked}")).wenk["decision"] == "yes"
     assert (await joost.hear("notice.postponed", ref=refs["kim"])).wenk["until"] == "2028-03-14"
@@ -80,8 +86,13 @@ async def families_are_told(life: Life) -> None:
 
 
 async def he_is_23(life: Life) -> None:
-    """On the day on which summer time ends. Erased at once."""
-    await life.years.at_midnight("2029-10-28", fatima=[("signal.erased", life.refs["him"])])
+    """On the day on which summer time ends. Erased at once, and so is what was said about him."""
+    closed = ("match.closed", life.his_match)
+    await life.years.at_midnight(
+        "2029-10-28",
+        fatima=[("signal.erased", life.refs["him"]), closed],
+        joost=[("signal.erased", life.refs["him too"]), closed, closed],
+    )
     assert set(await listed(life.fatima)) == {life.refs["her"]}
 
 
@@ -153,7 +164,7 @@ async def withdrawn_after_that(life: Life) -> None:
         joost=[("match.mistake", refs["joost's"])],
         lin=[closed],
     )
-    await withdraws(life.fatima, refs["anew"], "overleden")
+    assert await withdraws(life.fatima, refs["anew"], "overleden") == [refs["her"]]  # which it renewed
     await years.told(anna=[("alarm", "deceased_after_disclosure")])
     assert set(await listed(life.fatima)) == {refs["her"]}
 

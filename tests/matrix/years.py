@@ -156,9 +156,11 @@ async def years(folder: Path, begin: str, *, clients_too: bool = False, **region
         yield Years(play, clock)
 
 
-async def withdraws(seat: Seat, ref: str, why: str) -> None:
+async def withdraws(seat: Seat, ref: str, why: str) -> list[str]:
+    """For whatever reason; their own other signals on that child."""
     answer = await seat.ask(f"!intrekken {ref} {why}")
     assert (answer.wenk["kind"], answer.wenk["ref"]) == ("signal.withdrawn", ref), answer.body
+    return list(answer.wenk["others"])
 
 
 async def ticks(seat: Seat, ref: str, whom: str = "") -> Mapping[str, Any]:

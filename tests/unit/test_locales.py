@@ -79,6 +79,7 @@ def names_from_descriptions() -> set[str]:
     names |= {f"bad.{name}.{code}" for name, codes in refusals().items() for code in codes}
     names |= {f"signal.list.{state}" for state in State if state is not State.ERASED}
     names |= {f"signal.withdrawn.{event}" for event in (Event.DONE, Event.MISTAKE, Event.DECEASED)}
+    names |= {f"signal.withdrawn.other.{event}" for event in (Event.MISTAKE, Event.DECEASED)}
     names |= {f"error.renew.{state}" for state in (State.INACTIVE, State.FROZEN)}
     names |= {f"basis.{ground}" for ground in ("jeugdwet", "toestemming")}
     names |= {f"{where}.{kind}" for where in ("address", "remark") for kind in ("none", "secret")}

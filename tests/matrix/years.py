@@ -8,13 +8,15 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, time, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
+
+import aiohttp
 
 from bot.demo.clock import LiveClock
 from bot.demo.person import Card
 from bot.demo.synapse import LocalSynapse
-from bot.http import Homeserver
 from domain.calendar import AMSTERDAM
 from tests.matrix.play import Play, Seat, playing, unread
 
@@ -57,7 +59,7 @@ class Years:
     async def to(self, day: str, at: str = "10:00") -> None:
         """It is then, in Amsterdam. The bot was down meanwhile, and has done what became due."""
         await self.play.stage.stop()
-        await self._move(day, at)
+        await self._move(_moment(day, at))
         await self.play.stage.start()
 
     async def on_to(self, day: str, at: str) -> None:
@@ -65,7 +67,9 @@ class Years:
 
         What is due then is done by the time that `told` has found it.
         """
-        await self._move(day, at)
+        moment = _moment(day, at)
+        await self._move(moment)
+        await _until_it_is(moment, f"{self.play.stage.web}/livez")
 
     async def at_midnight(self, day: str, **expected: Sequence[Heard]) -> None:
         """A quarter of an hour before that day begins nobody hears anything; a quarter after, they hear this.
@@ -105,16 +109,9 @@ class Years:
         cards = self.seats[name].who.cards[self._read.get(name, 0) :]
         return sorted((card.wenk["kind"], _about(card)) for card in cards if _is_news(card))
 
-    async def _move(self, day: str, at: str) -> None:
-        moment = _moment(day, at)
+    async def _move(self, moment: datetime) -> None:
         self._clock.move(moment - datetime.now(UTC))
-        http = Homeserver(self.play.stage.synapse.url)
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                while await _server_time(http) < moment:
-                    await asyncio.sleep(0.05)
-        finally:
-            await http.close()
+        await _until_it_is(moment, f"{self.play.stage.synapse.url}/_matrix/client/versions")
 
 
 def _is_news(card: Card) -> bool:
@@ -126,11 +123,14 @@ def _about(card: Card) -> str:
     return str(told.get("code") or told.get("signal") or told["ref"])
 
 
-async def _server_time(http: Homeserver) -> datetime:
-    await http.request("GET", "/_matrix/client/versions", authenticated=False)
-    now = http.server_time()
-    assert now is not None
-    return now
+async def _until_it_is(moment: datetime, page: str) -> None:
+    """Until who answers there has seen that the clock was moved; by the header `Date`, which has no fractions."""
+    async with asyncio.timeout(_PATIENCE_S), aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(page) as answer:
+                if parsedate_to_datetime(answer.headers["Date"]) >= moment:
+                    return
+            await asyncio.sleep(0.05)
 
 
 def _before(day: str) -> str:

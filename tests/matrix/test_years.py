@@ -141,6 +141,9 @@ async def somebody_is_new(life: Life) -> None:
     met = (await lin.hear("match.notice", signal=refs["lin's"])).wenk
     assert ([who["user_id"] for who in met["participants"]], met["ref"]) == ([fatima.user_id], life.match)
     assert met["call_by"] == "2030-03-10"
+    heard = await fatima.hear("match.notice", signal=refs["anew"])
+    assert "Vertel het dan eerst aan het gezin" not in heard.body  # she did
+    assert "uitnodiging" not in heard.body  # she is there
     await years.told(
         lin=[("match.earlier", refs["lin's"]), ("match.notice", refs["lin's"]), *life.in_room],
         fatima=[("match.notice", refs["anew"]), *life.in_room],

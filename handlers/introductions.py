@@ -57,6 +57,11 @@ def _call_by(office: Office) -> date:
     return office.uow.today + timedelta(days=office.region.contact_days)
 
 
+def _call(office: Office, joined: Introduction) -> Line:
+    """By which day to call, or to do so at last: nobody is told a day that has passed."""
+    return line("match.call", call_by=joined.call_by) if office.uow.today <= joined.call_by else line("match.call.late")
+
+
 async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -> None:
     uow = office.uow
     room = await uow.rooms.of_introduction(number)
@@ -191,7 +196,7 @@ async def say_who_takes_part(office: Office, joined: Introduction, room_id: str,
         line("match.introduction"),
         *(contact_line(person) for person in people),
         *(silent_line(person) for person in silent),
-        line("match.introduction.call", call_by=joined.call_by),
+        _call(office, joined),
         line("match.introduction.rules", days=office.region.close_days),
         ref=joined.ref,
         participants=[contact_of(person) for person in people],
@@ -230,7 +235,7 @@ async def show_own(office: Office, user_id: str) -> Card:
         if own.state is State.FROZEN:
             # Nor do they learn of who came meanwhile, before the objection is decided on.
             others = await _known_before(office, joined, user_id, others)
-        lines.append(line("match.list.one", ref=joined.ref, signal=own.ref, call_by=joined.call_by))
+        lines.append(line("match.list.one", ref=joined.ref, signal=own.ref, call=_call(office, joined)))
         lines.extend(contact_line(person) for person in others)
         lines.extend(silent_line(person) for person in silent if person.user_id != user_id)
         participants = [contact_of(person) for person in others]

@@ -71,13 +71,13 @@ async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -
         if await uow.rooms.want(room.id, signal.owner) == "join":
             # Still there: left a moment ago, and is back before the door closed.
             returned.append(signal.owner)
+    for user_id in returned:
+        await arrived(office, number, user_id)
     fresh = {signal.owner for signal in newcomers}
     # Everybody learns of the newcomers; a newcomer learns of all.
     joined = await introduction_of(office, number)
-    who_is_there = {who.user_id for who in joined.active}
-    await _announce(office, joined, {frozenset({one, other}) for one in fresh for other in who_is_there})
-    for user_id in returned:
-        await arrived(office, number, user_id)
+    who_take_part = {who.user_id for who in joined.active}
+    await _announce(office, joined, {frozenset({one, other}) for one in fresh for other in who_take_part})
     what = "introduction.joined" if len(newcomers) == 1 else "introduction.opened"
     await uow.audit.write("wenk", what, newcomers[0].key)
 

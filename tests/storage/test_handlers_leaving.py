@@ -155,6 +155,8 @@ async def test_who_comes_back_joins_the_room_that_is_still_open(house: House) ->
     await house.place(FATIMA)
     assert house.last(FATIMA, "match.notice")["ref"] == house.last(JOOST, "match.notice")["ref"]
     assert await house.wanted_in() == {FATIMA, JOOST}
+    # She never was out of it: nobody had seen to that yet, and nobody is to wait for an invitation.
+    assert not any("uitnodiging" in house.cards[who][-1]["body"] for who in (FATIMA, JOOST))
     await house.pass_time(days=100)
     assert "match.closed" not in house.kinds("M1")
 

@@ -15,7 +15,7 @@ from handlers.life import FAMILY, ahead_of, catch_up
 from handlers.matching import candidates, judge, match, tags_of
 from handlers.office import Office, Talk
 from handlers.parting import have_met
-from handlers.signals import ADDRESS, BORN, GIVEN, REFERENCE, SURNAME, refusal
+from handlers.signals import ADDRESS, BORN, GIVEN, REFERENCE, SURNAME, refusal, remarks
 from handlers.words import line
 from storage.signals import Signal
 
@@ -37,7 +37,8 @@ async def correct(talk: Talk, given: Mapping[str, Any]) -> None:
     found = [each for each in await candidates(office, child) if each.id != old.id]
     refused = await refusal(talk, child, found if old.state is not State.INACTIVE else ())
     if refused is not None and refused.fields.get("field") == field:
-        await ask_again(talk, "correct", "value", refused)
+        code = str(refused.fields["code"])
+        await ask_again(talk, "correct", "value", error(code, line(f"error.correct.{code}", ref=old.ref), field=field))
         return
     if refused is not None:
         await talk.answer(refused)
@@ -54,7 +55,8 @@ async def correct(talk: Talk, given: Mapping[str, Any]) -> None:
     await uow.clearing.drop_personal(talk.room_id)
     await uow.questions.drop(talk.person.user_id, FAMILY)
     shown = line("signal.corrected", ref=new.ref, **identity(child))
-    await talk.answer(card("signal.corrected", shown, personal=True, ref=new.ref))
+    found_out = (line("remark.secret_no_more"),) if old.child.shielded and not child.shielded else ()
+    await talk.answer(card("signal.corrected", shown, *remarks(child), *found_out, personal=True, ref=new.ref))
     await _judge_anew(office, old, new)
     if new.state is State.ACTIVE:
         await match(office, new, found)

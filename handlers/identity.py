@@ -12,7 +12,7 @@ def born_line(born: BirthDate) -> Line | date | str:
     """A birth date to be read: a day in words, or what is known of it."""
     if born.full:
         return born.earliest
-    return line("born.month", month=born.month, year=born.year) if born.month else str(born.year)
+    return line("born.month", month=f"{born.month:02}", year=born.year) if born.month else str(born.year)
 
 
 def address_line(address: Address) -> Line | str:

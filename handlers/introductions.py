@@ -46,9 +46,20 @@ async def meet(office: Office, number: int | None, newcomers: Sequence[Signal]) 
     uow = office.uow
     if number is None:
         reference = await office.reference("M", uow.introductions.exists)
-        number = await uow.introductions.open(reference, uow.today + timedelta(days=office.region.contact_days))
-    await uow.introductions.set_close_on(number, None)
+        number = await uow.introductions.open(reference, _call_by(office))
+    else:
+        await uow.introductions.go_on(number, _call_by(office))
     await _take_part(office, number, newcomers)
+
+
+def _call_by(office: Office) -> date:
+    """Who learn of each other today call each other by then, however old the introduction is."""
+    return office.uow.today + timedelta(days=office.region.contact_days)
+
+
+def _call(office: Office, joined: Introduction) -> Line:
+    """By which day to call, or to do so at last: nobody is told a day that has passed."""
+    return line("match.call", call_by=joined.call_by) if office.uow.today <= joined.call_by else line("match.call.late")
 
 
 async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -> None:
@@ -60,13 +71,13 @@ async def _take_part(office: Office, number: int, newcomers: Sequence[Signal]) -
         if await uow.rooms.want(room.id, signal.owner) == "join":
             # Still there: left a moment ago, and is back before the door closed.
             returned.append(signal.owner)
+    for user_id in returned:
+        await arrived(office, number, user_id)
     fresh = {signal.owner for signal in newcomers}
     # Everybody learns of the newcomers; a newcomer learns of all.
     joined = await introduction_of(office, number)
-    who_is_there = {who.user_id for who in joined.active}
-    await _announce(office, joined, {frozenset({one, other}) for one in fresh for other in who_is_there})
-    for user_id in returned:
-        await arrived(office, number, user_id)
+    who_take_part = {who.user_id for who in joined.active}
+    await _announce(office, joined, {frozenset({one, other}) for one in fresh for other in who_take_part})
     what = "introduction.joined" if len(newcomers) == 1 else "introduction.opened"
     await uow.audit.write("wenk", what, newcomers[0].key)
 
@@ -77,8 +88,10 @@ async def heard_again(office: Office, signal: Signal) -> None:
     for joined in await uow.introductions.open_ones_of_signals([signal.id]):
         owners = {who.user_id: await _signal(office, who.signal_id) for who in joined.active}
         known = {who for who, theirs in owners.items() if signal.owner in await uow.pairs.disclosed_to(theirs, "match")}
-        pairs = {frozenset({signal.owner, who}) for who in owners if who not in known}
-        await _announce(office, joined, pairs)
+        if strangers := owners.keys() - known - {signal.owner}:
+            await uow.introductions.go_on(joined.id, _call_by(office))
+            pairs = {frozenset({signal.owner, who}) for who in strangers}
+            await _announce(office, await introduction_of(office, joined.id), pairs)
 
 
 async def _announce(office: Office, joined: Introduction, news_to_each_other: Collection[frozenset[str]]) -> None:
@@ -88,6 +101,7 @@ async def _announce(office: Office, joined: Introduction, news_to_each_other: Co
     """
     uow = office.uow
     everybody = [(await person_of(office, who.user_id), await _signal(office, who.signal_id)) for who in joined.active]
+    there = {who.user_id for who in joined.active if who.arrived}
     heard = [(person, signal) for person, signal in everybody if signal.state is not State.FROZEN]
     silent = [(person, signal) for person, signal in everybody if signal.state is State.FROZEN]
     for reader, own in heard:
@@ -111,23 +125,24 @@ async def _announce(office: Office, joined: Introduction, news_to_each_other: Co
             [person for person, _ in news],
             [person for person, _ in hushed],
             family=_family(await uow.notices.get(own), own.ref, uow.today),
+            is_there=reader.user_id in there,
         )
         await office.tell(reader.user_id, shown)
 
 
 def _notice(
     joined: Introduction, own: Signal, others: Sequence[Person], news: Sequence[Person], silent: Sequence[Person],
-    *, family: tuple[Line, ...],
+    *, family: tuple[Line, ...], is_there: bool,
 ) -> Card:  # fmt: skip
-    is_new_here = len(others) == len(news)
+    knew_nobody = len(others) == len(news)
     return card(
         "match.notice",
-        line("match.notice" if is_new_here else "match.notice.newcomer", signal=own.ref),
+        line("match.notice" if knew_nobody else "match.notice.newcomer", signal=own.ref),
         *(contact_line(person) for person in news),
         *(silent_line(person) for person in silent),
         *family,
         line("match.call", call_by=joined.call_by),
-        line("match.room" if is_new_here else "match.room.same", ref=joined.ref),
+        line("match.room.same" if is_there else "match.room", ref=joined.ref),
         ref=joined.ref,
         signal=own.ref,
         participants=[contact_of(person) for person in others],
@@ -181,7 +196,7 @@ async def say_who_takes_part(office: Office, joined: Introduction, room_id: str,
         line("match.introduction"),
         *(contact_line(person) for person in people),
         *(silent_line(person) for person in silent),
-        line("match.introduction.call", call_by=joined.call_by),
+        _call(office, joined),
         line("match.introduction.rules", days=office.region.close_days),
         ref=joined.ref,
         participants=[contact_of(person) for person in people],
@@ -220,7 +235,7 @@ async def show_own(office: Office, user_id: str) -> Card:
         if own.state is State.FROZEN:
             # Nor do they learn of who came meanwhile, before the objection is decided on.
             others = await _known_before(office, joined, user_id, others)
-        lines.append(line("match.list.one", ref=joined.ref, signal=own.ref, call_by=joined.call_by))
+        lines.append(line("match.list.one", ref=joined.ref, signal=own.ref, call=_call(office, joined)))
         lines.extend(contact_line(person) for person in others)
         lines.extend(silent_line(person) for person in silent if person.user_id != user_id)
         participants = [contact_of(person) for person in others]

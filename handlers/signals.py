@@ -49,8 +49,7 @@ async def propose_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         shown = card(
             "signal.proposed",
             line("signal.proposed", **identity(child)),
-            *((line("signal.proposed.partial"),) if not child.born.full else ()),
-            *((line(f"signal.proposed.{child.address.kind}"),) if child.address.kind != "home" else ()),
+            *remarks(child),
             line(f"basis.{talk.region.basis}"),
             line("signal.proposed.tell", whom=whom(tell)),
             line("signal.proposed.confirm"),
@@ -162,7 +161,27 @@ async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     except NotPossible:
         await talk.answer(error("not_allowed", line("error.already_inactive", ref=signal.ref)))
         return
-    await talk.answer(card("signal.withdrawn", line(f"signal.withdrawn.{event}", ref=signal.ref), ref=signal.ref))
+    others = [] if event is Event.DONE else await _others_on(talk, signal)
+    await talk.answer(
+        card(
+            "signal.withdrawn",
+            line(f"signal.withdrawn.{event}", ref=signal.ref),
+            *(line(f"signal.withdrawn.other.{event}", ref=ref) for ref in others),
+            ref=signal.ref,
+            others=others,
+        )
+    )
+
+
+async def _others_on(talk: Talk, signal: Signal) -> list[str]:
+    """Somebody's own other signals on the same child, such as the one that it renewed: what is so may be so of those.
+
+    Not erased along with it: one of them may have been right.
+    """
+    own = await candidates(talk.office, signal.child, of=talk.person.user_id)
+    return [
+        each.ref for each in own if each.id != signal.id and await is_one_child(talk.office, signal.child, each.child)
+    ]
 
 
 async def refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | None:
@@ -187,6 +206,14 @@ async def refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | N
     if sum(tried) >= talk.region.daily_cap:
         return error("rate_limited", line("error.rate_limited", cap=talk.region.daily_cap))
     return None
+
+
+def remarks(child: Child) -> tuple[Line, ...]:
+    """What follows for matching from what is not known of a child, or is secret."""
+    return (
+        *((line("remark.partial"),) if not child.born.full else ()),
+        *((line(f"remark.{child.address.kind}"),) if child.address.kind != "home" else ()),
+    )
 
 
 def _child(given: Mapping[str, Any]) -> Child:

@@ -89,7 +89,13 @@ class Introductions(Repository):
         """The room is a new one: who comes into it is announced anew."""
         await self._s.run(update(participation).where(participation.c.introduction_id == number).values(arrived=False))
 
-    async def set_close_on(self, number: int, day: date | None) -> None:
+    async def go_on(self, number: int, call_by: date) -> None:
+        """Somebody comes, or is heard again: they and the others call each other by that day, and it does not close."""
+        await self._s.run(
+            update(introduction).where(introduction.c.id == number).values(call_by=call_by, close_on=None)
+        )
+
+    async def set_close_on(self, number: int, day: date) -> None:
         await self._s.run(update(introduction).where(introduction.c.id == number).values(close_on=day))
 
     async def close(self, number: int) -> None:

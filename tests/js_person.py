@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import os
 import subprocess
 from asyncio.subprocess import Process
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -46,12 +47,25 @@ class JsPerson:
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, url: str, user_id: str, password: str, log: Path, *, signed: bool = True) -> Self:
-        """Log in on a new device; `signed` makes the account's cross-signing keys (anew) and signs the device."""
+    async def start(
+        cls,
+        url: str,
+        user_id: str,
+        password: str,
+        log: Path,
+        *,
+        signed: bool = True,
+        env: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Log in on a new device; `signed` makes the account's cross-signing keys (anew) and signs the device.
+
+        `env` is added to the client's environment: an outside clock, say.
+        """
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
-                "node", str(DRIVER), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, limit=LINE_LIMIT
-            )
+                "node", str(DRIVER), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, limit=LINE_LIMIT,
+                env={**os.environ, **(env or {})},
+            )  # fmt: skip
         person = cls(process)
         try:
             account = await person._do("login", url=url, user=user_id, password=password, sign=signed)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 _LIBRARY: Final = Path("vendor", "libfaketime", "src", "libfaketime.so.1")
-_READ_AGAIN_S: Final = 1
+_READ_AGAIN_S: Final = 0  # in full seconds, and more than that: the file is read each second
 
 
 class ClockMissing(Exception):

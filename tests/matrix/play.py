@@ -1,7 +1,7 @@
 """People at their desks, with the bot as a real process; all is said and read through the documented interfaces."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -91,11 +91,12 @@ class Seat:
 class Play:
     """One bot, its coordinator Anna, and whom she admits."""
 
-    def __init__(self, stage: Stage, folder: Path, *, js: bool) -> None:
-        """`js`: whether people have a client of another make."""
+    def __init__(self, stage: Stage, folder: Path, *, js: bool, js_env: Mapping[str, str] | None = None) -> None:
+        """`js`: whether people have a client of another make; `js_env`: added to its environment."""
         self.stage = stage
         self._folder = folder
         self._js = js
+        self._js_env = js_env
         self._closing = AsyncExitStack()
         self._organisations: set[str] = set()
         self._anna: Seat | None = None
@@ -127,7 +128,8 @@ class Play:
             await self.stage.register(name)
         log = self._folder / f"{name}-{next(_numbers)}.log"
         user_id, password = self.stage.user_id(name), self.stage.passwords[name]
-        person = await JsPerson.start(self.stage.synapse.url, user_id, password, log, signed=signed)
+        url = self.stage.synapse.url
+        person = await JsPerson.start(url, user_id, password, log, signed=signed, env=self._js_env)
         self._closing.push_async_callback(person.close)
         return person
 
@@ -188,11 +190,12 @@ async def playing(
     synapse: LocalSynapse | None,
     *,
     js: bool = False,
+    js_env: Mapping[str, str] | None = None,
     **options: Any,  # noqa: ANN401 (Stage's)
 ) -> AsyncIterator[Play]:
     """A bot that runs, with its coordinator."""
     async with Stage(folder / "stage", synapse=synapse, **options) as stage:
-        play = Play(stage, folder, js=js)
+        play = Play(stage, folder, js=js, js_env=js_env)
         try:
             await play.begin()
             yield play

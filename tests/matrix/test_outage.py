@@ -51,8 +51,10 @@ class Weather:
 
     async def act(self, request: web.Request, forward: Forward) -> web.StreamResponse:
         if self.trouble is None:
-            # From now on another process answers: that takes its time.
-            self._loop.hurried = False
+            if request.path == SYNC:
+                # From now on another process answers: that takes its time. Not because of whatever else is asked
+                # first, the minute hand say: the long poll would wait on for as long as that is, by our clock.
+                self._loop.hurried = False
             going, turned = asyncio.ensure_future(forward()), asyncio.ensure_future(self._turned.wait())
             await asyncio.wait({going, turned}, return_when=asyncio.FIRST_COMPLETED)
             turned.cancel()
@@ -89,12 +91,14 @@ class Town:
             await Office(uow, self.wenk.region).alarm("room", line("alarm.room"))
 
     async def back(self) -> None:
-        """The homeserver can be reached again: until it was asked."""
+        """The homeserver can be reached again: until the long poll has asked it."""
         self.weather.turn(None)
         self.loop.hurried = True
+        minute_hand = asyncio.create_task(self.wenk.schedule.tick())  # it may ask before the long poll does
         while self.loop.hurried:
             await asyncio.sleep(0)
             await asyncio.sleep(1)
+        await minute_hand
 
 
 @asynccontextmanager
@@ -110,6 +114,9 @@ async def living(loop: HurriedLoop, stage: Stage, proxy: Proxy, weather: Weather
             running = asyncio.create_task(wenk.run(stop), name="wenk")
             try:
                 person = await stage.person("anna")
+                # Her client lives through the hour as well, in which nobody answers in time: its pauses grow, and
+                # would last on by our clock when the hour is over.
+                person.http._pause = lambda _seconds: asyncio.sleep(1)
                 welcome = await person.wait_for(of_kind("welcome"))
                 while not await _all_have_desks(wenk):
                     await asyncio.sleep(0.1)

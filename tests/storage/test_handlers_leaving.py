@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.demo.cast import in_words
 from domain.calendar import day_of
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, SANNE, House
 
@@ -154,8 +155,24 @@ async def test_who_comes_back_joins_the_room_that_is_still_open(house: House) ->
     await house.place(FATIMA)
     assert house.last(FATIMA, "match.notice")["ref"] == house.last(JOOST, "match.notice")["ref"]
     assert await house.wanted_in() == {FATIMA, JOOST}
+    # She never was out of it: nobody had seen to that yet, and nobody is to wait for an invitation.
+    assert not any("uitnodiging" in house.cards[who][-1]["body"] for who in (FATIMA, JOOST))
     await house.pass_time(days=100)
     assert "match.closed" not in house.kinds("M1")
+
+
+async def test_who_comes_later_has_the_whole_term_to_call_and_who_is_there_needs_no_invitation(house: House) -> None:
+    refs = await met(house, FATIMA, JOOST)
+    await house.answer(JOOST, f"intrekken {refs[JOOST]} klaar")
+    await house.pass_time(days=29)
+    await house.place(LIN)
+    by = day_of(house.now) + timedelta(days=10)
+    assert [house.last(who, "match.notice")["call_by"] for who in (FATIMA, LIN)] == [by.isoformat()] * 2
+    for who, invited in ((FATIMA, False), (LIN, True)):
+        notice = next(card["body"] for card in reversed(house.cards[who]) if card["wenk"]["kind"] == "match.notice")
+        assert ("uitnodiging" in notice) is invited
+    await house.enter(LIN)
+    assert in_words(by) in house.cards["M1"][-1]["body"]
 
 
 async def test_after_it_closed_the_next_one_begins_a_new_introduction(house: House) -> None:

@@ -172,6 +172,14 @@ async def test_own_matches_are_listed_to_their_own(house: House) -> None:
     assert (await house.audited())[-1] == "match.listed"
 
 
+async def test_nobody_reads_to_call_by_a_day_that_has_passed(house: House) -> None:
+    await house.place(FATIMA)
+    await house.place(JOOST)
+    for days, said in ((10, "Bel elkaar uiterlijk 12 maart 2026."), (1, "Nog niet gebeld? Bel vandaag.")):
+        await house.pass_time(days=days)
+        assert said in (await house.answer(FATIMA, "matches"))["body"]
+
+
 async def test_commands_in_an_introduction_are_sent_to_the_desk(house: House) -> None:
     await house.place(FATIMA)
     await house.place(JOOST)

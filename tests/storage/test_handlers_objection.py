@@ -1,10 +1,11 @@
 """An objection: the signal falls silent, its dates run on, and what is decided is done once."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 
+from domain.calendar import day_of
 from domain.life import NotPossible
 from handlers.objection import freeze, resume, uphold
 from handlers.office import Office
@@ -86,12 +87,15 @@ async def test_rejected_it_is_matched_anew_and_who_came_meanwhile_is_met(house: 
     ref = await matched(house)
     await decided(house, freeze, ref)
     await house.place(LIN, BABY)
+    await house.pass_time(days=20)
     cards = await decided(house, resume, ref)
     assert kinds(cards) == {
         "room": ["match.resumed"], FATIMA: ["signal.resumed", "match.notice"], LIN: ["match.notice"],
     }  # fmt: skip
     assert others(house.last(FATIMA, "match.notice")) == {JOOST, LIN}
     assert others(house.last(LIN, "match.notice")) == {FATIMA, JOOST}
+    by = (day_of(house.now) + timedelta(days=10)).isoformat()
+    assert [house.last(who, "match.notice")["call_by"] for who in (FATIMA, LIN)] == [by, by]
     assert others((await house.answer(JOOST, "matches"))["matches"][0]) == {FATIMA, LIN}
     assert await told_of(house, ref) == [(JOOST, "match"), (LIN, "silent"), (LIN, "match")]
     with pytest.raises(NotPossible):

@@ -79,9 +79,10 @@ def names_from_descriptions() -> set[str]:
     names |= {f"bad.{name}.{code}" for name, codes in refusals().items() for code in codes}
     names |= {f"signal.list.{state}" for state in State if state is not State.ERASED}
     names |= {f"signal.withdrawn.{event}" for event in (Event.DONE, Event.MISTAKE, Event.DECEASED)}
+    names |= {f"signal.withdrawn.other.{event}" for event in (Event.MISTAKE, Event.DECEASED)}
     names |= {f"error.renew.{state}" for state in (State.INACTIVE, State.FROZEN)}
     names |= {f"basis.{ground}" for ground in ("jeugdwet", "toestemming")}
-    names |= {f"{where}.{kind}" for where in ("address", "signal.proposed") for kind in ("none", "secret")}
+    names |= {f"{where}.{kind}" for where in ("address", "remark") for kind in ("none", "secret")}
     born = BirthDate(2010, 6, 15)
     names |= {"tell." + "_".join(must_tell(born, born.earliest.replace(year=2010 + age))) for age in range(23)}
     names |= {f"alarm.{code}" for code in ("changed_identity", "stranger")}
@@ -92,7 +93,8 @@ def names_from_descriptions() -> set[str]:
     names |= {"guide", *(f"guide.{part}" for part in (*CHAPTERS, "commands", "room", "coordinator", "asks"))}
     names |= {f"approval.decided.{heard}{said}" for heard in ("", "by_other.", "before.") for said in ("yes", "no")}
     names |= {"approval.decided.before.lapsed", *(f"approval.what.{matter}" for matter in MATTERS)}
-    names |= {"welcome.professional", "welcome.coordinator", "error.too_old", "error.not_born", "audit.head"}
+    names |= {"welcome.professional", "welcome.coordinator", "audit.head"}
+    names |= {f"error.{which}{code}" for which in ("", "correct.") for code in ("too_old", "not_born")}
     return names
 
 

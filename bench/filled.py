@@ -3,10 +3,13 @@
 import random
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain, groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,7 +86,7 @@ async def filled(directory: Path, sizes: Sequence[int], probes: int, show: Show)
     by = random.Random(_SEED)  # noqa: S311 (invented data)
     show.begin("inventing children", 1)
     everybody, town = population(largest + probes, by)
-    by.shuffle(everybody)
+    everybody = _by_areas(everybody, by)
     there = by.sample(everybody[:smallest], min(smallest, probes * 3 // 4))
     typed = [again(row, by, town) for row in (*there, *everybody[largest : largest + probes // 4])]
     by.shuffle(typed)
@@ -115,6 +118,21 @@ async def filled(directory: Path, sizes: Sequence[int], probes: int, show: Show)
             stored = _fill_postgresql(engines[size], engine)
             result.databases.append(Database("PostgreSQL", size, house, engine, stored, time.perf_counter() - begun))
         yield result
+
+
+def _by_areas(everybody: Sequence[Row], by: random.Random) -> list[Row]:
+    """One area after the other, in any order.
+
+    A small index is that of a town: its children have as many brothers, sisters and neighbours in it as those of a large
+    one have. One in a hundred of a country's children would have none, and that is not what is compared.
+    """
+    areas: dict[str, list[Row]] = defaultdict(list)
+    for _, family in groupby(everybody, key=attrgetter("family")):
+        rows = list(family)
+        areas[rows[0].postcode[:4]] += rows
+    in_turn = list(areas.values())
+    by.shuffle(in_turn)
+    return list(chain.from_iterable(in_turn))
 
 
 @asynccontextmanager

@@ -36,6 +36,7 @@ async def admit_coordinators(office: Office) -> None:
             await office.uow.people.add_coordinator(user_id, office.region.language)
             await office.uow.audit.write("wenk", "coordinator.admitted")
         await open_desk(office, user_id)
+    await office.uow.reviews.look_for_deciders()
 
 
 async def add_organisation(talk: Talk, given: Mapping[str, Any]) -> None:

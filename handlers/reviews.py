@@ -77,14 +77,17 @@ async def _ask_anew(office: Office, signal: Signal) -> None:
 
 
 async def open_review(office: Office, one: Signal, other: Signal) -> None:
-    """Ask the coordinators whether two signals are about one child; nobody else hears of it."""
-    uow = office.uow
+    """Ask the coordinators whether two signals are about one child; nobody else hears of it.
+
+    If all of them are parties to it, they do not either: the administrator does (bot.schedule), who can name others.
+    """
+    uow, reviewers = office.uow, await _reviewers(office, one, other)
     await uow.pairs.decide(one, other, Pairing.REVIEW)
     reference = await office.reference("R", uow.reviews.exists)
-    await uow.reviews.open(reference, one, other)
+    await uow.reviews.open(reference, one, other, decidable=bool(reviewers))
     for signal in (one, other):
         await uow.audit.write(WENK, "review.opened", signal.key)
-    for reviewer in await _reviewers(office, one, other):
+    for reviewer in reviewers:
         await office.tell(reviewer.user_id, _asked([reference]))
 
 
@@ -95,8 +98,9 @@ async def repeat(office: Office, limit: int) -> int:
     for review in due:
         signals = await _to_decide(office, review)
         if signals is not None:
-            await office.uow.reviews.repeated(review)
-            for reviewer in await _reviewers(office, *signals):
+            reviewers = await _reviewers(office, *signals)
+            await office.uow.reviews.repeated(review, decidable=bool(reviewers))
+            for reviewer in reviewers:
                 asked.setdefault(reviewer.user_id, []).append(review.ref)
     for user_id, references in asked.items():
         await office.tell(user_id, _asked(references))

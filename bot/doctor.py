@@ -135,9 +135,10 @@ async def _reviews(patient: _Patient) -> str:
         waiting = await uow.reviews.count_undecidable()
     if waiting:
         raise Problem(
-            f"{waiting} can be decided by nobody, for each coordinator who might is a party: name somebody else in "
-            "region.coordinators, and as region.shielded_coordinator if there is one in it already, then start the bot "
-            "anew. Tell no coordinator of it: none of them may know that there is a review about their own signal"
+            f"{waiting} can be decided by nobody, for each coordinator who might is a party (or a signal is damaged): "
+            "name somebody else in region.coordinators, and as region.shielded_coordinator if there is one in it "
+            "already, then start the bot anew. Tell no coordinator of it: none of them may know that there is a review "
+            "about their own signal"
         )
     return "there is somebody who may decide each"
 

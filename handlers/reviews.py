@@ -18,6 +18,7 @@ from handlers.words import Line, line
 from storage.people import Person
 from storage.reviews import Answer, Review
 from storage.signals import Signal
+from storage.vault import Unsealable
 
 _COMPARED = frozenset({State.ACTIVE, State.INACTIVE})
 
@@ -92,10 +93,16 @@ async def open_review(office: Office, one: Signal, other: Signal) -> None:
 
 
 async def repeat(office: Office, limit: int) -> int:
-    """Reviews that nobody answered for a day: the coordinators are asked again, each with one card."""
+    """Reviews that nobody answered for a day: the coordinators are asked again, each with one card.
+
+    Nobody can be asked about a signal that does not open: to the administrator it is as one that nobody may decide.
+    """
     due = await office.uow.reviews.to_repeat(limit)
     asked: dict[str, list[str]] = {}
     for review in due:
+        if not await _opens(office, review):
+            await office.uow.reviews.repeated(review, decidable=False)
+            continue
         signals = await _to_decide(office, review)
         if signals is not None:
             reviewers = await _reviewers(office, *signals)
@@ -137,6 +144,8 @@ async def review(talk: Talk, given: Mapping[str, Any]) -> None:
 async def _list(talk: Talk) -> None:
     references: list[str] = []
     for waiting in await talk.uow.reviews.open_ones():
+        if not await _opens(talk.office, waiting):
+            continue
         signals = await _to_decide(talk.office, waiting)
         if signals is not None and await _may_review(talk, *signals):
             references.append(waiting.ref)
@@ -217,6 +226,15 @@ async def _to_decide(office: Office, which: Review) -> tuple[Signal, Signal] | N
         await office.uow.reviews.drop(which)
         return None
     return one, other
+
+
+async def _opens(office: Office, which: Review) -> bool:
+    """Whether its signals can be read at all: a damaged one does not keep the others waiting."""
+    try:
+        await office.uow.signals.some((which.low, which.high))
+    except Unsealable:
+        return False
+    return True
 
 
 async def _matters(office: Office, one: Signal, other: Signal) -> bool:

@@ -16,6 +16,7 @@ from storage.vault import Unsealable
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, SANNE, House, open_house
 from tests.storage.test_handlers_objection import decided
 from tests.storage.test_handlers_reviews import BERT, MAYBE, doubt, introduced, others
+from tests.storage.test_handlers_undecidable import alarmed
 
 JOHANNES, JAN, HANS = (SANNE.replace("Sanne", given) for given in ("Johannes", "Jan", "Hans"))
 """Jan and Hans are call names of Johannes; whether they are one child nobody knows."""
@@ -52,6 +53,23 @@ async def test_a_damaged_signal_keeps_no_other_doubt_waiting(house: House) -> No
     assert house.kinds(ANNA).count("review.opened") == 1
     with pytest.raises(Unsealable):
         await run_due(house.storage, house.region)
+
+
+async def test_a_damaged_signal_keeps_no_review_from_being_asked_about(house: House) -> None:
+    damaged = await house.place(FATIMA)
+    await house.place(JOOST, MAYBE)
+    await house.place(JOOST, KIM)
+    await house.place(LIN, KYM)
+    await house.look_closer()
+    broken, whole = (await house.answer(ANNA, "beoordelen"))["refs"]
+    await damage(house, damaged)
+    assert (await house.answer(ANNA, "beoordelen"))["refs"] == [whole]
+    await house.pass_time(days=1)
+    assert house.last(ANNA, "review.opened")["refs"] == [whole]
+    assert broken != whole
+    assert await alarmed(house)
+    await house.answer(ANNA, f"beoordelen {whole} ja")
+    assert introduced(house)
 
 
 async def test_who_was_involved_before_is_asked_about_also_when_suspended_now(house: House) -> None:

@@ -92,6 +92,7 @@ class AnyOrder(BesideModel):
         placed = self.ask(who, "ja", "signal.placed")
         assert placed is not None
         self.model.placed(who, child, placed["ref"])
+        self.doubts.placed(placed["ref"])
         assert placed["active_until"] == self.model.signals[placed["ref"]].until.isoformat()
 
     @rule(

@@ -145,6 +145,42 @@ async def decides(storage: Storage, house: House, user_id: str, text: str) -> No
         await receive(Office(uow, house.region), await uow.rooms.desk(user_id), said)
 
 
+@pytest.mark.parametrize("who", [[FATIMA], [JOOST], [FATIMA, JOOST, FATIMA]], ids=["she", "he", "both"])
+@pytest.mark.parametrize("typed", [MAYBE, SANNE], ids=["a coordinator said no", "somebody in it said no"])
+async def test_placed_anew_it_is_the_same_two_children_still(house: House, who: list[str], typed: str) -> None:
+    refs = {FATIMA: await house.place(FATIMA), JOOST: await house.place(JOOST, typed)}
+    if typed == MAYBE:
+        await house.answer(ANNA, f"beoordelen {await asked(house)} nee")
+    else:
+        await house.speak_in(FATIMA, "!anderkind")
+    heard = {each: house.kinds(each).count("match.notice") for each in refs}
+    reviews = house.kinds(ANNA).count("review.opened")
+    for each in who:
+        await house.answer(each, f"intrekken {refs[each]} klaar")
+        refs[each] = await house.place(each, {FATIMA: SANNE, JOOST: typed}[each].replace("95a", "97"))
+        await house.pass_time(days=1)
+    assert {each: house.kinds(each).count("match.notice") for each in refs} == heard
+    assert "match.earlier" not in house.kinds(FATIMA) + house.kinds(JOOST)
+    assert house.kinds(ANNA).count("review.opened") == reviews
+    # Another child is another question.
+    await house.answer(JOOST, f"intrekken {refs[JOOST]} klaar")
+    await house.place(JOOST, SANNE.replace("Sanne", "Sannah"))
+    await house.look_closer()
+    assert house.kinds(ANNA).count("review.opened") > reviews
+
+
+async def test_a_yes_is_asked_for_anew(house: House) -> None:
+    mine = await house.place(FATIMA)
+    await house.place(JOOST, MAYBE)
+    await house.answer(ANNA, f"beoordelen {await asked(house)} ja")
+    await house.answer(FATIMA, f"intrekken {mine} klaar")
+    await house.place(FATIMA)
+    assert house.kinds(FATIMA).count("match.notice") == 1
+    assert house.kinds(ANNA).count("review.opened") == 1
+    await asked(house)
+    assert house.kinds(ANNA).count("review.opened") == 2
+
+
 async def test_of_two_at_the_same_moment_the_first_counts(database_url: str, tmp_path: Path) -> None:
     """Each through a storage of its own, as in two processes."""
     async with open_house(database_url, tmp_path, coordinators=(ANNA, BERT)) as house:

@@ -102,7 +102,11 @@ def _as_admitted(
 
 async def _admit(talk: Talk, admitted: Person) -> None:
     uow = talk.uow
+    known = await uow.people.get(admitted.user_id)
     await uow.people.save_professional(admitted)
+    if known is not None and known.organisation != admitted.organisation:
+        # Where a region demands two, they may meet whom they might not.
+        await uow.rematches.want(*(signal.id for signal in await uow.signals.of_owner(admitted.user_id)))
     await uow.audit.write(talk.person.user_id, "professional.added")
     await talk.answer(
         card("professional.added", line("professional.added", name=admitted.full_name), user_id=admitted.user_id)

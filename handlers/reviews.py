@@ -10,7 +10,7 @@ from handlers.cards import Card, card, error
 from handlers.command import YES_OR_NO, Command, Parameter, Who, reference_of
 from handlers.identity import identity
 from handlers.life import WENK, all_caught_up, catch_up, take_back_shown
-from handlers.matching import bring_together, candidates, judge, judged, pair_up
+from handlers.matching import bring_together, candidates, judge, judged, may_meet, pair_up
 from handlers.office import Office, Talk
 from handlers.parting import have_met, part_two, together
 from handlers.why import explain
@@ -36,14 +36,15 @@ async def look_closer(office: Office, number: int) -> None:
     # It may have been corrected, and what coordinators see of it is not so any more.
     await take_back_shown(office, signal)
     await _ask_anew(office, signal)
-    if signal.state is not State.ACTIVE or not await _is_heard(office, signal):
+    owner = await uow.people.get(signal.owner)
+    if signal.state is not State.ACTIVE or owner is None or owner.professional != "active":
         return
     found_now = await candidates(office, signal.child)
     alike = await judged(office, signal, found_now)
     # Who stood in the way of what is certain may be gone since.
     decided = await pair_up(office, signal, alike[Pairing.AUTO])
     for known in alike[Pairing.REVIEW]:
-        if known.id in decided or known.owner == signal.owner or known.state not in _COMPARED:
+        if known.id in decided or known.state not in _COMPARED or not await may_meet(office, owner, known):
             continue
         if any(_stands_for(each, known) for each in found_now):
             continue
@@ -259,11 +260,6 @@ async def _reviewers(office: Office, one: Signal, other: Signal) -> Sequence[Per
 
 async def _may_review(talk: Talk, one: Signal, other: Signal) -> bool:
     return talk.person.user_id in {each.user_id for each in await _reviewers(talk.office, one, other)}
-
-
-async def _is_heard(office: Office, signal: Signal) -> bool:
-    person = await office.uow.people.get(signal.owner)
-    return person is not None and person.professional == "active"
 
 
 def _fields(child: Child) -> dict[str, str]:

@@ -18,6 +18,7 @@ from tests.storage.test_handlers_objection import decided
 from tests.storage.test_handlers_reviews import BERT, MAYBE, doubt, introduced, others
 from tests.storage.test_handlers_undecidable import alarmed
 
+MOVES = f"professional toevoegen {JOOST}; {{}}; Joost Dijkstra; begeleider; mail@example.nl; 0512 123456"
 JOHANNES, JAN, HANS = (SANNE.replace("Sanne", given) for given in ("Johannes", "Jan", "Hans"))
 """Jan and Hans are call names of Johannes; whether they are one child nobody knows."""
 KIM, KYM = "signaal Kim; Jansen; 02-05-2017; geen", "signaal Kym; Jansen; 02-05-2017; geen"
@@ -179,6 +180,23 @@ async def test_a_yes_is_asked_for_anew(house: House) -> None:
     assert house.kinds(ANNA).count("review.opened") == 1
     await asked(house)
     assert house.kinds(ANNA).count("review.opened") == 2
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["both active", "one inactive"])
+async def test_who_may_not_meet_is_not_asked_about_until_they_may(
+    database_url: str, tmp_path: Path, *, ended: bool
+) -> None:
+    async with open_house(database_url, tmp_path, different_organisations=True) as house:
+        await house.answer_all(ANNA, MOVES.format("De Wilgen"), "ja")
+        mine = await house.place(FATIMA)
+        if ended:
+            await house.answer(FATIMA, f"intrekken {mine} klaar")
+        await house.place(JOOST, MAYBE)
+        await house.look_closer()
+        assert "review.opened" not in house.kinds(ANNA)
+        await house.answer_all(ANNA, MOVES.format("Halt"), "ja")
+        await house.answer(ANNA, f"beoordelen {await asked(house)} ja")
+        assert others(house.last(JOOST, "match.earlier" if ended else "match.notice")) == {FATIMA}
 
 
 async def test_of_two_at_the_same_moment_the_first_counts(database_url: str, tmp_path: Path) -> None:

@@ -199,6 +199,26 @@ async def test_who_may_not_meet_is_not_asked_about_until_they_may(
         assert others(house.last(JOOST, "match.earlier" if ended else "match.notice")) == {FATIMA}
 
 
+@pytest.mark.parametrize("reason", ["klaar", "fout"])
+@pytest.mark.parametrize("which", [0, 1], ids=["the older ends", "the newer ends"])
+async def test_who_has_two_signals_on_a_child_stays_with_one(house: House, which: int, reason: str) -> None:
+    """Two children as they were typed, until the name of one was corrected; only the older one is introduced."""
+    first = await house.place(FATIMA)
+    second = await house.place(FATIMA, "signaal Sanna; Bos; 14-03-2015; 9203 ZX 95a")
+    await house.answer(FATIMA, f"wijzig {second}; achternaam; de Vries")
+    await house.place(JOOST)
+    await house.look_closer()
+    for ref in (await house.answer(ANNA, "beoordelen"))["refs"]:
+        await house.answer(ANNA, f"beoordelen {ref} ja")
+    await house.look_closer()
+    assert others(house.last(JOOST, "match.notice")) == {FATIMA}
+    await house.answer(FATIMA, f"intrekken {(first, second)[which]} {reason}")
+    await house.look_closer()
+    assert [each["signal"] for each in (await house.answer(FATIMA, "matches"))["matches"]] == [(second, first)[which]]
+    (theirs,) = (await house.answer(JOOST, "matches"))["matches"]
+    assert others(theirs) == {FATIMA}
+
+
 async def test_of_two_at_the_same_moment_the_first_counts(database_url: str, tmp_path: Path) -> None:
     """Each through a storage of its own, as in two processes."""
     async with open_house(database_url, tmp_path, coordinators=(ANNA, BERT)) as house:

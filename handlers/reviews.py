@@ -6,6 +6,7 @@ from typing import Any
 from domain.child import Child
 from domain.introducing import Pairing
 from domain.life import State
+from domain.matching import identical
 from handlers.cards import Card, card, error
 from handlers.command import YES_OR_NO, Command, Parameter, Who, reference_of
 from handlers.identity import identity
@@ -59,21 +60,28 @@ async def look_closer(office: Office, number: int) -> None:
 
 
 def _stands_for(newer: Signal, known: Signal) -> bool:
-    """An ended signal that was renewed or placed anew: one question is enough, about the one that is not over."""
-    is_over = known.state is State.INACTIVE is not newer.state
-    return is_over and newer.owner == known.owner and newer.child == known.child
+    """An ended signal that was renewed or placed anew: one question is enough, about the last one."""
+    is_later = newer.state is not State.INACTIVE or newer.id > known.id
+    is_over = known.state is State.INACTIVE and newer.id != known.id and is_later
+    return is_over and newer.owner == known.owner and identical(newer.child, known.child)
 
 
 async def _ask_anew(office: Office, signal: Signal) -> None:
-    """What was decided once, and is in doubt since one of the two was corrected."""
+    """What was decided once, and is in doubt since one of the two was corrected; not what is asked of another."""
     uow = office.uow
     waiting = [each for each in await uow.reviews.of_signal(signal) if each.decision is Answer.OPEN]
     asked = {number for each in waiting for number in (each.low, each.high)}
     decided = await uow.pairs.decided(signal)
-    anew = await uow.signals.some(
-        number for number in decided if decided[number] is Pairing.REVIEW and number not in asked
-    )
-    for known in await all_caught_up(office, anew):
+    anew = {number for number in decided if decided[number] is Pairing.REVIEW and number not in asked}
+    if not anew:
+        return
+    others = await all_caught_up(office, await uow.signals.some(decided))
+    for own in await candidates(office, signal.child, of=signal.owner):
+        if _stands_for(own, signal):
+            anew -= (await uow.pairs.decided(own)).keys()
+    for known in others:
+        if known.id not in anew or any(_stands_for(each, known) for each in others):
+            continue
         if {signal.state, known.state} <= _COMPARED and await _matters(office, signal, known):
             await open_review(office, signal, known)
 

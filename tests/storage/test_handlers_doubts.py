@@ -167,7 +167,7 @@ async def test_placed_anew_it_is_the_same_two_children_still(house: House, who: 
     await house.answer(JOOST, f"intrekken {refs[JOOST]} klaar")
     await house.place(JOOST, SANNE.replace("Sanne", "Sannah"))
     await house.look_closer()
-    assert house.kinds(ANNA).count("review.opened") > reviews
+    assert house.kinds(ANNA).count("review.opened") == reviews + 1
 
 
 async def test_a_yes_is_asked_for_anew(house: House) -> None:

@@ -200,7 +200,7 @@ async def _decide(talk: Talk, which: Review, one: Signal, other: Signal, decisio
             await talk.office.tell(reviewer.user_id, told)
     if decision is Answer.NO:
         await part_two(talk.office, one, other, which.ref)
-        await _doubt_what_was_certain(talk.office, one, other)
+    await _doubt_what_was_certain(talk.office, one, other)
     # Also after a no: somebody may have waited for it who is introduced apart from the other now.
     for signal in (one, other):
         await bring_together(talk.office, signal)
@@ -208,20 +208,20 @@ async def _decide(talk: Talk, which: Review, one: Signal, other: Signal, decisio
 
 
 async def _doubt_what_was_certain(office: Office, one: Signal, other: Signal) -> None:
-    """Two turn out to be two children: who was surely the same as both is not, and a coordinator says which they are.
+    """Of three of which two are known to be two children now, the third is not the same as both.
 
-    `Anna` is the same as `Anna Maria` and as `Anna Sophia`, until these are known to be twins. Who met by then is
-    together already.
+    `Anna` is the same as `Anna Maria` and as `Anna Sophia`, until these are known to be twins: a coordinator says which
+    she is. Who met by then stays together until that is decided; a no parts them, and is the alarm.
     """
     uow = office.uow
     of_one, of_other = await uow.pairs.decided(one), await uow.pairs.decided(other)
-    both = [number for number in of_one.keys() & of_other.keys() if of_one[number].matched and of_other[number].matched]
-    for known in await uow.signals.some(both):
-        circles = await uow.introductions.open_ones_of_signals([known.id])
-        met = {who.signal_id for circle in circles for who in circle.active}
-        for twin, pairing in ((one, of_one[known.id]), (other, of_other[known.id])):
-            if pairing is Pairing.AUTO and twin.id not in met:
-                await open_review(office, known, twin)
+    decided = of_one[other.id]
+    for known in await uow.signals.some(of_one.keys() & of_other.keys()):
+        sides = (of_one[known.id], of_other[known.id], decided)
+        if sides.count(Pairing.REFUSED) == 1 and sum(side.matched for side in sides) == len(sides) - 1:
+            for side, signal in zip(sides, (one, other), strict=False):
+                if side is Pairing.AUTO:
+                    await open_review(office, known, signal)
 
 
 def _decided(reference: str, decision: Answer, text: Line) -> Card:

@@ -220,13 +220,50 @@ async def test_who_waited_is_taken_up(house: House, decision: str) -> None:
     else:
         # Johannes cannot be both Jan and Hans: that he is one of them is certain no more.
         assert "match.notice" not in house.kinds(LIN)
-        again = house.last(ANNA, "review.opened")["ref"]
-        assert again != ref
+        met, again = (await house.answer(ANNA, "beoordelen"))["refs"]
+        assert "uit elkaar" in (await house.answer(ANNA, f"beoordelen {met}"))["body"]
         await house.answer(ANNA, f"beoordelen {again} ja")
         assert others(house.last(LIN, "match.notice")) == {FATIMA}
         assert await house.wanted_in(1) == {FATIMA, JOOST}
         assert await house.wanted_in(2) == {FATIMA, LIN}
         assert house.heard(JOOST) == heard[1]
+        # Fatima's and Joost's were certain too, and they met over it.
+        assert "alarm" not in house.kinds(ANNA)
+        await house.answer(ANNA, f"beoordelen {met} nee")
+        assert house.last(ANNA, "alarm")["code"] == "other_child"
+        assert (await house.answer(JOOST, "matches"))["matches"] == []
+        assert (await house.answer(ANNA, "beoordelen"))["refs"] == []
+
+
+async def test_who_met_before_a_no_that_contradicts_it_is_asked_about(house: House) -> None:
+    """All three are together: Jan and Hans by a yes, until Hans turns out to be younger."""
+    await house.place(FATIMA, "signaal Johannes; de Vries; 14-03-2015; 9203 ZX 95a")
+    his = await house.place(JOOST, "signaal Jan; de Vries; 14-03-2015; 9203 ZX 95a")
+    hers = await house.place(LIN, "signaal Hans; de Vries; 14-03-2015; 9203 ZX 95a")
+    await house.look_closer()
+    await house.answer(ANNA, f"beoordelen {house.last(ANNA, 'review.opened')['ref']} ja")
+    assert await house.wanted_in(1) == {FATIMA, JOOST, LIN}
+    await house.answer(LIN, f"wijzig {hers}; achternaam; Bos")
+    await house.answer(LIN, f"wijzig {hers}; geboren; 01-01-2019")
+    await house.look_closer()
+    await house.answer(LIN, f"wijzig {hers}; geboren; 14-03-2015")
+    await house.answer(LIN, f"wijzig {hers}; achternaam; de Vries")
+    await house.look_closer()
+    async with house.storage.reading() as uow:
+        joost, lin = [signal for who in (JOOST, LIN) for signal in await uow.signals.of_owner(who)]
+        between = await uow.reviews.between(joost, lin)
+    assert between is not None
+    assert (joost.ref, lin.ref) == (his, hers)
+    await house.answer(ANNA, f"beoordelen {between.ref} nee")
+    assert await house.wanted_in(1) == {FATIMA, JOOST}
+    alarms = house.kinds(ANNA).count("alarm")
+    # Whether Johannes is Hans was in doubt by then; if he is, he is not Jan.
+    for answer in ("ja", "nee"):
+        (ref,) = (await house.answer(ANNA, "beoordelen"))["refs"]
+        await house.answer(ANNA, f"beoordelen {ref} {answer}")
+    assert house.kinds(ANNA).count("alarm") == alarms + 1
+    assert (await house.answer(JOOST, "matches"))["matches"] == []
+    assert others(house.last(LIN, "match.notice")) == {FATIMA}
 
 
 async def test_who_waited_for_somebody_who_leaves_is_taken_up(house: House) -> None:

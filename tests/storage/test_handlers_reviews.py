@@ -1,5 +1,7 @@
 """Doubtful matches: only coordinators hear of them, and what they decide is done, once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tests.storage.house import ANNA, FATIMA, JOOST, LIN, Card, House, open_hous
 BERT = "@bert:localhost"
 MAYBE = "signaal Sanna; de Vries; 14-03-2015; 9203 ZX 95a"
 """Perhaps Sanne, perhaps her twin."""
+OTHER_KIM, OTHER_ADA = "signaal Kim; Bos; 02-02-2012; 1013 AB 3", "signaal Ada; Post; 03-04-2013; 1014 AB 7"
 SECRET = "signaal Sanne; de Vries; 14-03-2015; geheim"
 
 
@@ -19,6 +22,21 @@ async def doubt(house: House, other: str = MAYBE) -> str:
     await house.place(JOOST, other)
     await house.look_closer()
     return str(house.last(ANNA, "review.opened")["ref"])
+
+
+@contextmanager
+def statements(house: House) -> Iterator[list[str]]:
+    """What is said to the database, without the values: as many as there are tags and candidates."""
+    engine, said = house.storage._engine.sync_engine, list[str]()
+
+    def executed(*of: object) -> None:
+        said.append(str(of[2]).partition(" IN ")[0])
+
+    event.listen(engine, "before_cursor_execute", executed)
+    try:
+        yield said
+    finally:
+        event.remove(engine, "before_cursor_execute", executed)
 
 
 def introduced(house: House) -> bool:
@@ -284,22 +302,36 @@ async def test_the_answer_does_not_tell_that_there_is_a_doubt(house: House, othe
         await house.place(who)
     heard: list[list[str]] = []
     done: list[list[str]] = []
-    engine = house.storage._engine.sync_engine
     for other in ("signaal Kim; Bos; 02-02-2012; 1013 AB 3", MAYBE, "signaal Sanna; Jansen; 14-07-2011; 1011 AB 1"):
         await house.say(JOOST, other)
-        statements: list[str] = []
-        done.append(statements)
-
-        def executed(*of: object, statements: list[str] = statements) -> None:
-            # Not the values: as many as there are tags and candidates.
-            statements.append(str(of[2]).partition(" IN ")[0])
-
-        event.listen(engine, "before_cursor_execute", executed)
-        heard.append([card["wenk"]["kind"] for card in await house.say(JOOST, "ja")])
-        event.remove(engine, "before_cursor_execute", executed)
+        with statements(house) as said:
+            heard.append([card["wenk"]["kind"] for card in await house.say(JOOST, "ja")])
+        done.append(said)
     _to_begin_with, doubtful, clear = done
     assert heard == [["signal.placed"]] * 3
     assert doubtful == clear
     assert "review.opened" not in house.kinds(ANNA)
     await house.look_closer()
     assert house.kinds(ANNA).count("review.opened") == len(others)
+
+
+@pytest.mark.parametrize(
+    "said", [["intrekken {} klaar"], ["intrekken {} fout"], ["verlengen {}", "ja"], ["wijzig {}; geboren; 20-11-200{}"]]
+)
+async def test_nothing_that_is_done_with_a_signal_tells_that_there_is_a_doubt(house: House, said: list[str]) -> None:
+    """As placing does not: nor how many, nor that a coordinator has to decide nothing more."""
+    for who in (FATIMA, LIN):
+        await house.place(who)
+    doubtful = await house.place(JOOST, MAYBE)
+    # The first one shows what Joost was shown before, which is redacted with it.
+    refs = [await house.place(JOOST, who) for who in (OTHER_KIM, OTHER_ADA)]
+    await house.look_closer()
+    assert len((await house.answer(ANNA, "beoordelen"))["refs"]) == 2
+    done: list[list[str]] = []
+    for number, ref in enumerate((*refs, doubtful)):
+        await house.answer(JOOST, "help")
+        with statements(house) as heard:
+            await house.answer_all(JOOST, *(each.format(ref, number) for each in said))
+        done.append(heard)
+    _to_begin_with, clear, with_doubts = done
+    assert clear == with_doubts

@@ -161,7 +161,7 @@ async def test_placed_anew_it_is_the_same_two_children_still(house: House, who: 
         refs[each] = await house.place(each, {FATIMA: SANNE, JOOST: typed}[each].replace("95a", "97"))
         await house.pass_time(days=1)
     assert {each: house.kinds(each).count("match.notice") for each in refs} == heard
-    assert "match.earlier" not in house.kinds(FATIMA) + house.kinds(JOOST)
+    assert "match.earlier" not in [*house.kinds(FATIMA), *house.kinds(JOOST)]
     assert house.kinds(ANNA).count("review.opened") == reviews
     # Another child is another question.
     await house.answer(JOOST, f"intrekken {refs[JOOST]} klaar")

@@ -123,8 +123,8 @@ async def filled(directory: Path, sizes: Sequence[int], probes: int, show: Show)
 def _by_areas(everybody: Sequence[Row], by: random.Random) -> list[Row]:
     """One area after the other, in any order.
 
-    A small index is that of a town: its children have as many brothers, sisters and neighbours in it as those of a large
-    one have. One in a hundred of a country's children would have none, and that is not what is compared.
+    A small index is that of a town: its children have as many brothers, sisters and neighbours in it as those of a
+    large one. One in a hundred of a country's children would have none, and that is not what is compared.
     """
     areas: dict[str, list[Row]] = defaultdict(list)
     for _, family in groupby(everybody, key=attrgetter("family")):

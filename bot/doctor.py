@@ -130,6 +130,19 @@ async def _keys(patient: _Patient) -> str:
     return f"everything is under master key {keys.current_master}{kept}"
 
 
+async def _reviews(patient: _Patient) -> str:
+    async with _reading(patient) as uow:
+        waiting = await uow.reviews.count_undecidable()
+    if waiting:
+        raise Problem(
+            f"{waiting} can be decided by nobody, for each coordinator who might is a party (or a signal is damaged): "
+            "name somebody else in region.coordinators, and as region.shielded_coordinator if there is one in it "
+            "already, then start the bot anew. Tell no coordinator of it: none of them may know that there is a review "
+            "about their own signal"
+        )
+    return "there is somebody who may decide each"
+
+
 async def _crypto_store(patient: _Patient) -> str:
     account, directory = patient.account, patient.config.storage.data_dir
     if not store_file(account.device_id, directory).exists():
@@ -210,6 +223,7 @@ CHECKS: tuple[tuple[str, Callable[[_Patient], Awaitable[str]]], ...] = (
     ("leaflet", _leaflet),
     ("database", _database),
     ("keys", _keys),
+    ("reviews", _reviews),
     ("journal of erasures", _journal),
     ("crypto store", _crypto_store),
     ("homeserver", _homeserver),

@@ -64,7 +64,9 @@ class Schedule:
         self._backups_kept = backups_kept
         self._scheduler = AsyncIOScheduler(timezone=ZoneInfo("UTC"))
         self._ticking = asyncio.Lock()
-        self._parts = (self._count_names, self._due, self._once_a_day, self._compact, self._scrub)
+        self._parts = (
+            self._count_names, self._due, self._undecidable, self._once_a_day, self._compact, self._scrub,
+        )  # fmt: skip
         self._counted_on: date | None = None
         self.daily: Callable[[], None] = lambda: None
         self.after_tick: Callable[[], Awaitable[None]] | None = None
@@ -151,6 +153,12 @@ class Schedule:
 
     async def _due(self) -> None:
         self._metrics.due_done.inc(await run_due(self._storage, self._region))
+
+    async def _undecidable(self) -> None:
+        """Reviews of which every coordinator who may decide is a party: only an administrator may hear of them."""
+        async with self._storage.reading() as uow:
+            waiting = await uow.reviews.count_undecidable()
+        self._metrics.raise_alarm("undecidable", on=waiting > 0)
 
     async def _once_a_day(self) -> None:
         async with self._storage.unit() as uow:

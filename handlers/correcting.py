@@ -14,9 +14,9 @@ from handlers.identity import identity
 from handlers.life import FAMILY, ahead_of, catch_up
 from handlers.matching import candidates, judge, match, tags_of
 from handlers.office import Office, Talk
-from handlers.parting import have_met
 from handlers.signals import ADDRESS, BORN, GIVEN, REFERENCE, SURNAME, refusal, remarks
 from handlers.words import line
+from storage.pairs import SHOWN
 from storage.signals import Signal
 
 _FIELDS = {parameter.name: parameter for parameter in (GIVEN, SURNAME, BORN, ADDRESS)}
@@ -73,9 +73,13 @@ async def _judge_anew(office: Office, old: Signal, new: Signal) -> None:
     """
     uow = office.uow
     decided, compare = await uow.pairs.decided(new), await judge(office)
+    shown, told = await uow.pairs.shown_to(new.owner, new, *SHOWN), await uow.pairs.disclosed_to(new, *SHOWN)
     doubtful: list[int] = []
     dropped: list[int] = []
-    for known in await uow.signals.some(decided):
+    # Itself as well: asked for in any case.
+    for known in await uow.signals.some({new.id, *decided}):
+        if known.id == new.id:
+            continue
         before, now = (compare(each.child, known.child).verdict for each in (old, new))
         match decided[known.id]:
             case Pairing.AUTO if now is not Verdict.AUTO:
@@ -84,7 +88,7 @@ async def _judge_anew(office: Office, old: Signal, new: Signal) -> None:
                 doubtful.append(known.id)
             case Pairing.REFUSED if now is Verdict.AUTO is not before:
                 doubtful.append(known.id)
-            case Pairing.REVIEW if now is Verdict.NONE and await have_met(office, new, known) is None:
+            case Pairing.REVIEW if now is Verdict.NONE and known.id not in shown and known.owner not in told:
                 dropped.append(known.id)
     await uow.pairs.doubt(new, doubtful)
     await uow.pairs.forget(new, dropped)

@@ -37,7 +37,7 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     if follows.leaves:
         await leave(office, signal, at_once=follows.empties)
         # Also who was not introduced to its owner: they may have waited, or may be shown now who was involved before.
-        await uow.rematches.want(*await uow.pairs.decided(signal))
+        await uow.rematches.want_compared(signal)
     elif follows.room is not None:
         await say_in_rooms(office, signal, follows.room)
     await uow.audit.write(by, f"signal.{event}", signal.key)
@@ -68,9 +68,8 @@ def ahead_of(office: Office, signal: Signal) -> Plan:
 async def take_back_shown(office: Office, signal: Signal) -> None:
     """What coordinators see of it is emptied: who has to decide whether it is one child was shown whose it is."""
     uow = office.uow
-    if await uow.reviews.of_signal(signal):
-        for coordinator in await uow.people.coordinators():
-            await uow.clearing.drop_personal((await uow.rooms.desk(coordinator.user_id)).id)
+    for coordinator in await uow.people.coordinators():
+        await uow.clearing.drop_personal((await uow.rooms.desk(coordinator.user_id)).id, signal.id)
 
 
 async def catch_up(office: Office, signal: Signal) -> Signal | None:
@@ -124,10 +123,9 @@ async def _report(office: Office, signal: Signal, follows: Transition, alarm: st
     """
     uow = office.uow
     shown: dict[str, Signal] = {}
-    paired = [await uow.signals.get(number) for number in sorted(await uow.pairs.decided(signal))]
-    for other in await all_caught_up(office, [each for each in paired if each is not None]):
-        if signal.owner in await uow.pairs.disclosed_to(other, *SHOWN, "silent"):
-            shown[other.owner] = other
+    learned = await uow.pairs.shown_to(signal.owner, signal, *SHOWN, "silent")
+    for other in await all_caught_up(office, await uow.signals.some(learned)):
+        shown[other.owner] = other
     if not shown:
         return
     owner = await uow.people.get(signal.owner)

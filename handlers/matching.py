@@ -92,6 +92,19 @@ async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
     await office.uow.rematches.want(new.id)
 
 
+async def remember_refusals(office: Office, new: Signal, found: Sequence[Signal]) -> None:
+    """Two children stay two when one of them is signalled anew by the same professional, typed as before.
+
+    A yes is not carried over: nobody is introduced over what was looked at years ago. What it depends on is their own,
+    so that how long it takes tells nothing of others.
+    """
+    own = [each for each in found if each.owner == new.owner and each.state is State.INACTIVE]
+    before = [each for each in own if identical(each.child, new.child)]
+    if before:
+        # The oldest first; the last one has what was said of those before it.
+        await office.uow.renewals.refuse_as(before[-1], new)
+
+
 async def pair_up(office: Office, signal: Signal, sure: Sequence[Signal]) -> Mapping[int, Pairing]:
     """Remember that a signal is on the same child as these, unless something else was decided before.
 
@@ -123,7 +136,7 @@ async def bring_together(
     known = await all_caught_up(
         office, await uow.signals.some(number for number, pairing in decided.items() if pairing.matched)
     )
-    others = [each for each in known if await _may_meet(office, owner, each)]
+    others = [each for each in known if await may_meet(office, owner, each)]
     undecided = await _introduce(office, signal, [each for each in others if each.state is State.ACTIVE])
     await _show_earlier(office, signal, others)
     return undecided
@@ -184,7 +197,8 @@ def _end(signal: Signal) -> date:
     return signal.ended_on or signal.active_until
 
 
-async def _may_meet(office: Office, owner: Person, other: Signal) -> bool:
+async def may_meet(office: Office, owner: Person, other: Signal) -> bool:
+    """Whether the region has the owner of a signal introduced to this person, or shown to them."""
     person = await office.uow.people.get(other.owner)
     if person is None or person.user_id == owner.user_id:
         return False

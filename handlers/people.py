@@ -36,6 +36,7 @@ async def admit_coordinators(office: Office) -> None:
             await office.uow.people.add_coordinator(user_id, office.region.language)
             await office.uow.audit.write("wenk", "coordinator.admitted")
         await open_desk(office, user_id)
+    await office.uow.reviews.look_for_deciders()
 
 
 async def add_organisation(talk: Talk, given: Mapping[str, Any]) -> None:
@@ -101,7 +102,11 @@ def _as_admitted(
 
 async def _admit(talk: Talk, admitted: Person) -> None:
     uow = talk.uow
+    known = await uow.people.get(admitted.user_id)
     await uow.people.save_professional(admitted)
+    if known is not None and known.organisation != admitted.organisation:
+        # Where a region demands two, they may meet whom they might not.
+        await uow.rematches.want(*(signal.id for signal in await uow.signals.of_owner(admitted.user_id)))
     await uow.audit.write(talk.person.user_id, "professional.added")
     await talk.answer(
         card("professional.added", line("professional.added", name=admitted.full_name), user_id=admitted.user_id)

@@ -6,11 +6,12 @@ from typing import Any
 from domain.child import Child
 from domain.introducing import Pairing
 from domain.life import State
+from domain.matching import identical
 from handlers.cards import Card, card, error
 from handlers.command import YES_OR_NO, Command, Parameter, Who, reference_of
 from handlers.identity import identity
 from handlers.life import WENK, all_caught_up, catch_up, take_back_shown
-from handlers.matching import bring_together, candidates, judge, judged, pair_up
+from handlers.matching import bring_together, candidates, judge, judged, may_meet, pair_up
 from handlers.office import Office, Talk
 from handlers.parting import have_met, part_two, together
 from handlers.why import explain
@@ -18,6 +19,7 @@ from handlers.words import Line, line
 from storage.people import Person
 from storage.reviews import Answer, Review
 from storage.signals import Signal
+from storage.vault import Unsealable
 
 _COMPARED = frozenset({State.ACTIVE, State.INACTIVE})
 
@@ -35,14 +37,15 @@ async def look_closer(office: Office, number: int) -> None:
     # It may have been corrected, and what coordinators see of it is not so any more.
     await take_back_shown(office, signal)
     await _ask_anew(office, signal)
-    if signal.state is not State.ACTIVE or not await _is_heard(office, signal):
+    owner = await uow.people.get(signal.owner)
+    if signal.state is not State.ACTIVE or owner is None or owner.professional != "active":
         return
     found_now = await candidates(office, signal.child)
     alike = await judged(office, signal, found_now)
     # Who stood in the way of what is certain may be gone since.
     decided = await pair_up(office, signal, alike[Pairing.AUTO])
     for known in alike[Pairing.REVIEW]:
-        if known.id in decided or known.owner == signal.owner or known.state not in _COMPARED:
+        if known.id in decided or known.state not in _COMPARED or not await may_meet(office, owner, known):
             continue
         if any(_stands_for(each, known) for each in found_now):
             continue
@@ -57,46 +60,63 @@ async def look_closer(office: Office, number: int) -> None:
 
 
 def _stands_for(newer: Signal, known: Signal) -> bool:
-    """An ended signal that was renewed or placed anew: one question is enough, about the one that is not over."""
-    is_over = known.state is State.INACTIVE is not newer.state
-    return is_over and newer.owner == known.owner and newer.child == known.child
+    """An ended signal that was renewed or placed anew: one question is enough, about the last one."""
+    is_later = newer.state is not State.INACTIVE or newer.id > known.id
+    is_over = known.state is State.INACTIVE and newer.id != known.id and is_later
+    return is_over and newer.owner == known.owner and identical(newer.child, known.child)
 
 
 async def _ask_anew(office: Office, signal: Signal) -> None:
-    """What was decided once, and is in doubt since one of the two was corrected."""
+    """What was decided once, and is in doubt since one of the two was corrected; not what is asked of another."""
     uow = office.uow
     waiting = [each for each in await uow.reviews.of_signal(signal) if each.decision is Answer.OPEN]
     asked = {number for each in waiting for number in (each.low, each.high)}
     decided = await uow.pairs.decided(signal)
-    anew = await uow.signals.some(
-        number for number in decided if decided[number] is Pairing.REVIEW and number not in asked
-    )
-    for known in await all_caught_up(office, anew):
+    anew = {number for number in decided if decided[number] is Pairing.REVIEW and number not in asked}
+    if not anew:
+        return
+    others = await all_caught_up(office, await uow.signals.some(decided))
+    for own in await candidates(office, signal.child, of=signal.owner):
+        if _stands_for(own, signal):
+            anew -= (await uow.pairs.decided(own)).keys()
+    for known in others:
+        if known.id not in anew or any(_stands_for(each, known) for each in others):
+            continue
         if {signal.state, known.state} <= _COMPARED and await _matters(office, signal, known):
             await open_review(office, signal, known)
 
 
 async def open_review(office: Office, one: Signal, other: Signal) -> None:
-    """Ask the coordinators whether two signals are about one child; nobody else hears of it."""
-    uow = office.uow
+    """Ask the coordinators whether two signals are about one child; nobody else hears of it.
+
+    If all of them are parties to it, they do not either: the administrator does (bot.schedule), who can name others.
+    """
+    uow, reviewers = office.uow, await _reviewers(office, one, other)
     await uow.pairs.decide(one, other, Pairing.REVIEW)
     reference = await office.reference("R", uow.reviews.exists)
-    await uow.reviews.open(reference, one, other)
+    await uow.reviews.open(reference, one, other, decidable=bool(reviewers))
     for signal in (one, other):
         await uow.audit.write(WENK, "review.opened", signal.key)
-    for reviewer in await _reviewers(office, one, other):
+    for reviewer in reviewers:
         await office.tell(reviewer.user_id, _asked([reference]))
 
 
 async def repeat(office: Office, limit: int) -> int:
-    """Reviews that nobody answered for a day: the coordinators are asked again, each with one card."""
+    """Reviews that nobody answered for a day: the coordinators are asked again, each with one card.
+
+    Nobody can be asked about a signal that does not open: to the administrator it is as one that nobody may decide.
+    """
     due = await office.uow.reviews.to_repeat(limit)
     asked: dict[str, list[str]] = {}
     for review in due:
+        if not await _opens(office, review):
+            await office.uow.reviews.repeated(review, decidable=False)
+            continue
         signals = await _to_decide(office, review)
         if signals is not None:
-            await office.uow.reviews.repeated(review)
-            for reviewer in await _reviewers(office, *signals):
+            reviewers = await _reviewers(office, *signals)
+            await office.uow.reviews.repeated(review, decidable=bool(reviewers))
+            for reviewer in reviewers:
                 asked.setdefault(reviewer.user_id, []).append(review.ref)
     for user_id, references in asked.items():
         await office.tell(user_id, _asked(references))
@@ -133,6 +153,8 @@ async def review(talk: Talk, given: Mapping[str, Any]) -> None:
 async def _list(talk: Talk) -> None:
     references: list[str] = []
     for waiting in await talk.uow.reviews.open_ones():
+        if not await _opens(talk.office, waiting):
+            continue
         signals = await _to_decide(talk.office, waiting)
         if signals is not None and await _may_review(talk, *signals):
             references.append(waiting.ref)
@@ -178,7 +200,7 @@ async def _decide(talk: Talk, which: Review, one: Signal, other: Signal, decisio
             await talk.office.tell(reviewer.user_id, told)
     if decision is Answer.NO:
         await part_two(talk.office, one, other, which.ref)
-        await _doubt_what_was_certain(talk.office, one, other)
+    await _doubt_what_was_certain(talk.office, one, other)
     # Also after a no: somebody may have waited for it who is introduced apart from the other now.
     for signal in (one, other):
         await bring_together(talk.office, signal)
@@ -186,20 +208,20 @@ async def _decide(talk: Talk, which: Review, one: Signal, other: Signal, decisio
 
 
 async def _doubt_what_was_certain(office: Office, one: Signal, other: Signal) -> None:
-    """Two turn out to be two children: who was surely the same as both is not, and a coordinator says which they are.
+    """Of three of which two are known to be two children now, the third is not the same as both.
 
-    `Anna` is the same as `Anna Maria` and as `Anna Sophia`, until these are known to be twins. Who met by then is
-    together already.
+    `Anna` is the same as `Anna Maria` and as `Anna Sophia`, until these are known to be twins: a coordinator says which
+    she is. Who met by then stays together until that is decided; a no parts them, and is the alarm.
     """
     uow = office.uow
     of_one, of_other = await uow.pairs.decided(one), await uow.pairs.decided(other)
-    both = [number for number in of_one.keys() & of_other.keys() if of_one[number].matched and of_other[number].matched]
-    for known in await uow.signals.some(both):
-        circles = await uow.introductions.open_ones_of_signals([known.id])
-        met = {who.signal_id for circle in circles for who in circle.active}
-        for twin, pairing in ((one, of_one[known.id]), (other, of_other[known.id])):
-            if pairing is Pairing.AUTO and twin.id not in met:
-                await open_review(office, known, twin)
+    decided = of_one[other.id]
+    for known in await uow.signals.some(of_one.keys() & of_other.keys()):
+        sides = (of_one[known.id], of_other[known.id], decided)
+        if sides.count(Pairing.REFUSED) == 1 and sum(side.matched for side in sides) == len(sides) - 1:
+            for side, signal in zip(sides, (one, other), strict=False):
+                if side is Pairing.AUTO:
+                    await open_review(office, known, signal)
 
 
 def _decided(reference: str, decision: Answer, text: Line) -> Card:
@@ -213,6 +235,15 @@ async def _to_decide(office: Office, which: Review) -> tuple[Signal, Signal] | N
         await office.uow.reviews.drop(which)
         return None
     return one, other
+
+
+async def _opens(office: Office, which: Review) -> bool:
+    """Whether its signals can be read at all: a damaged one does not keep the others waiting."""
+    try:
+        await office.uow.signals.some((which.low, which.high))
+    except Unsealable:
+        return False
+    return True
 
 
 async def _matters(office: Office, one: Signal, other: Signal) -> bool:
@@ -237,11 +268,6 @@ async def _reviewers(office: Office, one: Signal, other: Signal) -> Sequence[Per
 
 async def _may_review(talk: Talk, one: Signal, other: Signal) -> bool:
     return talk.person.user_id in {each.user_id for each in await _reviewers(talk.office, one, other)}
-
-
-async def _is_heard(office: Office, signal: Signal) -> bool:
-    person = await office.uow.people.get(signal.owner)
-    return person is not None and person.professional == "active"
 
 
 def _fields(child: Child) -> dict[str, str]:

@@ -19,7 +19,7 @@ from handlers.command import BadValue, Command, Parameter, Who, one_of, referenc
 from handlers.dialogue import ask_again, propose
 from handlers.identity import identity
 from handlers.life import FAMILY, all_caught_up, catch_up, happen
-from handlers.matching import candidates, is_one_child, match, tags_of
+from handlers.matching import candidates, is_one_child, match, remember_refusals, tags_of
 from handlers.office import Talk
 from handlers.words import Line, line
 from storage.signals import Signal
@@ -82,6 +82,7 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         )
     )
     await uow.questions.put(talk.person.user_id, FAMILY, answer_id, family)
+    await remember_refusals(talk.office, signal, found)
     await match(talk.office, signal, found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from storage.outbox import LOOKED_UP_LATER, add
-from storage.schema import outbox
+from storage.schema import outbox, review
 from storage.session import Repository
 
 _ALL = 1_000_000
@@ -45,9 +45,16 @@ class Clearing(Repository):
         which = or_(self._readable_too_long(), self._unsent_too_long())
         return int(await self._s.value(select(func.count()).where(which)))
 
-    async def drop_personal(self, room_id: str) -> None:
-        """What a child's data was written into is emptied now, and not sent if it was not yet."""
+    async def drop_personal(self, room_id: str, reviewed: int | None = None) -> None:
+        """What a child's data was written into is emptied now, and not sent if it was not yet.
+
+        `reviewed`: only if this signal (by number) is or was under review. Asked here, so that what is said to the
+        database does not tell whether it was.
+        """
         personal = and_(outbox.c.room_id == room_id, outbox.c.lifetime_ms.is_not(None))
+        if reviewed is not None:
+            is_reviewed = or_(review.c.low == reviewed, review.c.high == reviewed)
+            personal = and_(personal, select(review.c.id).where(is_reviewed).exists())
         unsent = update(outbox).where(personal, outbox.c.state == "pending").values(state="sent", sealed=None)
         await self._s.run(unsent)
         await self._s.run(

@@ -62,6 +62,16 @@ class Pairs(Repository):
         )
         return {row.told for row in rows}
 
+    async def shown_to(self, told: str, which: Signal, *how: str) -> set[int]:
+        """Of which signals that were compared with this one somebody was told, in one of these ways."""
+        compared = or_(
+            and_(pair.c.low == which.id, pair.c.high == disclosure.c.signal_id),
+            and_(pair.c.high == which.id, pair.c.low == disclosure.c.signal_id),
+        )
+        told_of = select(disclosure.c.signal_id).join(pair, compared)
+        rows = await self._s.all(told_of.where(disclosure.c.told == told, disclosure.c.how.in_(how)))
+        return {row.signal_id for row in rows}
+
 
 def _between(table: Table, which: Signal, others: Collection[int]) -> ColumnElement[bool]:
     return or_(

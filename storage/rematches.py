@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import BigInteger, delete, func, insert, literal, select, union_all
 
-from storage.schema import rematch
+from storage.schema import pair, rematch
 from storage.session import Repository
+from storage.signals import Signal
 
 SOON_MS = 2_000
 """How long one waits: until the answer to whoever made it necessary is on its way."""
@@ -19,6 +20,14 @@ class Rematches(Repository):
         """Look at these again soon."""
         for number in signals:
             await self._s.put(rematch, {"signal_id": number, "wanted_at": self._s.now_ms})
+
+    async def want_compared(self, which: Signal) -> None:
+        """Those that were compared with this one: how long it takes does not tell how many there are."""
+        ends = (select(pair.c.high).where(pair.c.low == which.id), select(pair.c.low).where(pair.c.high == which.id))
+        compared = union_all(*ends).subquery()
+        await self._s.run(delete(rematch).where(rematch.c.signal_id.in_(select(compared.c.high))))
+        soon = select(compared.c.high, literal(self._s.now_ms, BigInteger))
+        await self._s.run(insert(rematch).from_select(["signal_id", "wanted_at"], soon))
 
     async def due(self, limit: int) -> Sequence[int]:
         """The signals whose turn it is, oldest first."""

@@ -1,7 +1,8 @@
-"""What passes from a signal to the one that renews it."""
+"""What passes from a signal to the one that renews it, or is placed anew after it ended."""
 
 from sqlalchemy import ColumnElement, Table, case, insert, literal, or_, select, update
 
+from domain.introducing import Pairing
 from storage.reviews import Answer
 from storage.schema import disclosure, pair, participation, rematch, review
 from storage.session import Repository
@@ -19,19 +20,27 @@ class Renewals(Repository):
         is there, nobody asks about it twice.
         """
         self._s.effects += 1
-        other = case((pair.c.low == old.id, pair.c.high), else_=pair.c.low)
-        decided = select(other, literal(new.id), pair.c.verdict, pair.c.decided_at).where(_either(pair, old))
-        await self._s.run(insert(pair).from_select(["low", "high", "verdict", "decided_at"], decided))
+        await self._copy_pairs(old, new)
         told = select(literal(new.id), disclosure.c.told, disclosure.c.how, disclosure.c.told_at)
         of_old = told.where(disclosure.c.signal_id == old.id).order_by(disclosure.c.id)
         await self._s.run(insert(disclosure).from_select(["signal_id", "told", "how", "told_at"], of_old))
-        # The new one is the youngest of all signals, so it is the higher of each pair.
         other = case((review.c.low == old.id, review.c.high), else_=review.c.low)
         undecided = update(review).where(_either(review, old), review.c.decision == Answer.OPEN)
         await self._s.run(undecided.values(low=other, high=new.id))
         takes_part = update(participation).where(participation.c.signal_id == old.id, participation.c.active)
         await self._s.run(takes_part.values(signal_id=new.id))
         await self._s.run(update(rematch).where(rematch.c.signal_id == old.id).values(signal_id=new.id))
+
+    async def refuse_as(self, old: Signal, new: Signal) -> None:
+        """What was said not to be on the same child as the old one is not on that of the new one either."""
+        self._s.effects += 1
+        await self._copy_pairs(old, new, pair.c.verdict == Pairing.REFUSED)
+
+    async def _copy_pairs(self, old: Signal, new: Signal, *which: ColumnElement[bool]) -> None:
+        # The new one is the youngest of all signals, so it is the higher of each pair.
+        other = case((pair.c.low == old.id, pair.c.high), else_=pair.c.low)
+        decided = select(other, literal(new.id), pair.c.verdict, pair.c.decided_at).where(_either(pair, old), *which)
+        await self._s.run(insert(pair).from_select(["low", "high", "verdict", "decided_at"], decided))
 
 
 def _either(table: Table, old: Signal) -> ColumnElement[bool]:

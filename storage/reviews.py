@@ -38,15 +38,18 @@ class Review:
 class Reviews(Repository):
     """Open, decide, and ask again; what is decided stays, so that who comes second hears what the first said."""
 
-    async def open(self, ref: str, one: Signal, other: Signal) -> None:
-        """Ask from now on whether these two are about one child; a decision that there was is asked for anew."""
+    async def open(self, ref: str, one: Signal, other: Signal, *, decidable: bool) -> None:
+        """Ask from now on whether these two are about one child; a decision that there was is asked for anew.
+
+        `decidable`: there is somebody who may decide.
+        """
         self._s.effects += 1
         low, high = sorted((one.id, other.id))
         await self._s.run(delete(review).where(review.c.low == low, review.c.high == high))
         await self._s.run(
             insert(review).values(
                 region_id=REGION, ref=ref, low=low, high=high, decision=Answer.OPEN, opened_at=self._s.now_ms,
-                repeat_at=self._s.now_ms + AGAIN_MS,
+                repeat_at=self._s.now_ms + AGAIN_MS, undecidable=not decidable,
             )
         )  # fmt: skip
 
@@ -75,7 +78,8 @@ class Reviews(Repository):
 
     async def decide(self, which: Review, decision: Answer) -> None:
         self._s.effects += 1
-        await self._s.run(update(review).where(review.c.id == which.id).values(decision=decision, repeat_at=None))
+        decided = update(review).where(review.c.id == which.id)
+        await self._s.run(decided.values(decision=decision, repeat_at=None, undecidable=False))
 
     async def drop(self, which: Review) -> None:
         """Nothing hangs on it any more."""
@@ -89,10 +93,18 @@ class Reviews(Repository):
     async def count_to_repeat(self) -> int:
         return int(await self._s.value(select(func.count()).where(review.c.repeat_at <= self._s.now_ms)))
 
-    async def repeated(self, which: Review) -> None:
-        """Asked again just now."""
-        again = update(review).where(review.c.id == which.id).values(repeat_at=self._s.now_ms + AGAIN_MS)
-        await self._s.run(again)
+    async def repeated(self, which: Review, *, decidable: bool) -> None:
+        """Asked again just now, if there is somebody who may decide."""
+        again = update(review).where(review.c.id == which.id)
+        await self._s.run(again.values(repeat_at=self._s.now_ms + AGAIN_MS, undecidable=not decidable))
+
+    async def count_undecidable(self) -> int:
+        """How many wait for somebody who may decide."""
+        return int(await self._s.value(select(func.count()).where(review.c.undecidable)))
+
+    async def look_for_deciders(self) -> None:
+        """Those are asked about now, not in a day: there may be other coordinators than there were."""
+        await self._s.run(update(review).where(review.c.undecidable).values(repeat_at=self._s.now_ms))
 
 
 def _review(row: Row[Any]) -> Review:

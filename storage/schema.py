@@ -158,6 +158,8 @@ review = Table(
     Column("opened_at", BigInteger, nullable=False),
     # When the coordinators are asked again; none once it is decided.
     Column("repeat_at", BigInteger),
+    # It is open, and whoever may decide such a one is a party to it: nobody is asked.
+    Column("undecidable", Boolean, nullable=False, server_default=false()),
     Index(None, "low", "high", unique=True),
     Index(None, "high"),
     Index(None, "repeat_at"),

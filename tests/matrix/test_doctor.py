@@ -198,6 +198,20 @@ async def test_an_audit_log_that_was_changed(stage: Stage, doctor: Doctor) -> No
     assert "database: the audit log does not fit from row 2 on" in said
 
 
+async def test_a_review_that_nobody_may_decide(stage: Stage, doctor: Doctor) -> None:
+    database = sqlite3.connect(stage.directory / "data" / "wenk.db")
+    with database:
+        database.execute(
+            "INSERT INTO review (region_id, ref, low, high, decision, opened_at, undecidable)"
+            " VALUES (1, 'R-7K3QZ9', 1, 2, 'open', 0, 1)"
+        )
+    database.close()
+    status, said = await doctor()
+    assert status == 1
+    assert "reviews: 1 can be decided by nobody" in said
+    assert "R-7K3QZ9" not in said
+
+
 async def test_a_device_that_is_not_signed(stage: Stage, doctor: Doctor) -> None:
     """As if the server had dropped the signature, which padded key ids once made it do."""
     account = _account(stage)

@@ -213,8 +213,13 @@ class BesideModel(RuleBasedStateMachine):
                 shown = {who["user_id"] for who in card["participants"]}
                 assert any(shown <= circle for circle in self.model.circles) or self.doubts.may_meet(shown)
         self.run(self.audit_verifies())
-        certain, doubtful = self.run(self._together())
+        certain, _doubtful = self.run(self._together())
         assert sorted(map(sorted, certain)) == self.model.together()
+        self.nobody_was_left_over()
+
+    def nobody_was_left_over(self) -> None:
+        """When all doubts are decided, everybody met whom they should, and nobody else."""
+        _certain, doubtful = self.run(self._together())
         assert all(map(self.doubts.may_meet, doubtful))
         assert not self.doubts.left_over(doubtful)
 

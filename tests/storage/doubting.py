@@ -66,6 +66,18 @@ class Doubts:
         if review.said == "open":
             self.said[review.pair] = answer
 
+    def placed(self, new: str) -> None:
+        """A no holds when the same professional signals the same child anew, as long as the ended signal is kept."""
+        signal = self.model.signals[new]
+        before = [
+            each.ref
+            for each in self.present
+            if (each.owner, each.child) == (signal.owner, signal.child) and each is not signal
+        ]
+        for pair, said in list(self.said.items()):
+            if said == "no" and before[-1:] and before[-1] in pair:
+                self.said[pair - {before[-1]} | {new}] = said
+
     def renewed(self, old: str, new: str) -> None:
         for pair, said in list(self.said.items()):
             if old in pair:

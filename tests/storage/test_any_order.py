@@ -49,6 +49,15 @@ CHILDREN: Final = (
 # One child, or two, or three: nobody knows.
 MAYBE_ONE: Final = tuple(Child(given, DOUBTFUL, date(2017, 5, 2), "geen") for given in ("Kim", "Kym", "K."))
 people = st.sampled_from(sorted(PEOPLE))
+doubtful_deeds = st.lists(
+    st.tuples(
+        people,
+        st.sampled_from(MAYBE_ONE),
+        st.sampled_from(["signals", "signals", "klaar", "fout", "renews", "standing", "ja", "ja", "nee", "waits"]),
+    ),
+    min_size=4,
+    max_size=8,
+)
 
 
 class AnyOrder(BesideModel):
@@ -58,8 +67,9 @@ class AnyOrder(BesideModel):
     away = 0
     """For how many steps the server still is."""
 
-    @initialize(at_once=st.booleans())
-    def begin(self, *, at_once: bool) -> None:
+    @initialize(at_once=st.booleans(), deeds=doubtful_deeds)
+    def begin(self, *, at_once: bool, deeds: list[tuple[str, Child, str]]) -> None:
+        """With doubts: by chance few sequences would have any."""
         folder = Path(self.stack.enter_context(TemporaryDirectory()))
         url = self.stack.enter_context(self.new_database())
         self.wire = self.run(self.held.enter_async_context(open_wire(url, folder, [ANNA], daily_cap=1_000)))
@@ -67,6 +77,9 @@ class AnyOrder(BesideModel):
         self.doubts = Doubts(self.model)
         for who in (FATIMA, JOOST, LIN) if at_once else (FATIMA, JOOST):
             self.admit(who)
+        self.much_is_doubted_about_a_child(deeds)
+        self.all_doubts_are_decided()
+        self.nobody_was_left_over()
 
     # What people do.
 
@@ -92,6 +105,7 @@ class AnyOrder(BesideModel):
         placed = self.ask(who, "ja", "signal.placed")
         assert placed is not None
         self.model.placed(who, child, placed["ref"])
+        self.doubts.placed(placed["ref"])
         assert placed["active_until"] == self.model.signals[placed["ref"]].until.isoformat()
 
     @rule(
@@ -123,19 +137,7 @@ class AnyOrder(BesideModel):
             self.the_state_is_right()
             self.what_was_heard_is_right()
 
-    @rule(
-        deeds=st.lists(
-            st.tuples(
-                people,
-                st.sampled_from(MAYBE_ONE),
-                st.sampled_from(
-                    ["signals", "signals", "klaar", "fout", "renews", "standing", "ja", "ja", "nee", "waits"]
-                ),
-            ),
-            min_size=4,
-            max_size=8,
-        )
-    )
+    @rule(deeds=doubtful_deeds)
     @precondition(lambda self: self.wire.sends)
     def much_is_doubted_about_a_child(self, deeds: list[tuple[str, Child, str]]) -> None:
         for who, child, deed in deeds:

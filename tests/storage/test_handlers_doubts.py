@@ -16,7 +16,9 @@ from storage.vault import Unsealable
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, SANNE, House, open_house
 from tests.storage.test_handlers_objection import decided
 from tests.storage.test_handlers_reviews import BERT, MAYBE, doubt, introduced, others
+from tests.storage.test_handlers_undecidable import alarmed
 
+MOVES = f"professional toevoegen {JOOST}; {{}}; Joost Dijkstra; begeleider; mail@example.nl; 0512 123456"
 JOHANNES, JAN, HANS = (SANNE.replace("Sanne", given) for given in ("Johannes", "Jan", "Hans"))
 """Jan and Hans are call names of Johannes; whether they are one child nobody knows."""
 KIM, KYM = "signaal Kim; Jansen; 02-05-2017; geen", "signaal Kym; Jansen; 02-05-2017; geen"
@@ -52,6 +54,23 @@ async def test_a_damaged_signal_keeps_no_other_doubt_waiting(house: House) -> No
     assert house.kinds(ANNA).count("review.opened") == 1
     with pytest.raises(Unsealable):
         await run_due(house.storage, house.region)
+
+
+async def test_a_damaged_signal_keeps_no_review_from_being_asked_about(house: House) -> None:
+    damaged = await house.place(FATIMA)
+    await house.place(JOOST, MAYBE)
+    await house.place(JOOST, KIM)
+    await house.place(LIN, KYM)
+    await house.look_closer()
+    broken, whole = (await house.answer(ANNA, "beoordelen"))["refs"]
+    await damage(house, damaged)
+    assert (await house.answer(ANNA, "beoordelen"))["refs"] == [whole]
+    await house.pass_time(days=1)
+    assert house.last(ANNA, "review.opened")["refs"] == [whole]
+    assert broken != whole
+    assert await alarmed(house)
+    await house.answer(ANNA, f"beoordelen {whole} ja")
+    assert introduced(house)
 
 
 async def test_who_was_involved_before_is_asked_about_also_when_suspended_now(house: House) -> None:
@@ -125,6 +144,79 @@ async def decides(storage: Storage, house: House, user_id: str, text: str) -> No
     async with storage.unit() as uow:
         said = Message(event_id=f"${user_id}", position=1, sender=user_id, kind="text", body=text, proof=Proof.PROVEN)
         await receive(Office(uow, house.region), await uow.rooms.desk(user_id), said)
+
+
+@pytest.mark.parametrize("who", [[FATIMA], [JOOST], [FATIMA, JOOST, FATIMA]], ids=["she", "he", "both"])
+@pytest.mark.parametrize("typed", [MAYBE, SANNE], ids=["a coordinator said no", "somebody in it said no"])
+async def test_placed_anew_it_is_the_same_two_children_still(house: House, who: list[str], typed: str) -> None:
+    refs = {FATIMA: await house.place(FATIMA), JOOST: await house.place(JOOST, typed)}
+    if typed == MAYBE:
+        await house.answer(ANNA, f"beoordelen {await asked(house)} nee")
+    else:
+        await house.speak_in(FATIMA, "!anderkind")
+    heard = {each: house.kinds(each).count("match.notice") for each in refs}
+    reviews = house.kinds(ANNA).count("review.opened")
+    for each in who:
+        await house.answer(each, f"intrekken {refs[each]} klaar")
+        refs[each] = await house.place(each, {FATIMA: SANNE, JOOST: typed}[each].replace("95a", "97"))
+        await house.pass_time(days=1)
+    assert {each: house.kinds(each).count("match.notice") for each in refs} == heard
+    assert "match.earlier" not in [*house.kinds(FATIMA), *house.kinds(JOOST)]
+    assert house.kinds(ANNA).count("review.opened") == reviews
+    # Another child is another question.
+    await house.answer(JOOST, f"intrekken {refs[JOOST]} klaar")
+    await house.place(JOOST, SANNE.replace("Sanne", "Sannah"))
+    await house.look_closer()
+    assert house.kinds(ANNA).count("review.opened") == reviews + 1
+
+
+async def test_a_yes_is_asked_for_anew(house: House) -> None:
+    mine = await house.place(FATIMA)
+    await house.place(JOOST, MAYBE)
+    await house.answer(ANNA, f"beoordelen {await asked(house)} ja")
+    await house.answer(FATIMA, f"intrekken {mine} klaar")
+    await house.place(FATIMA)
+    assert house.kinds(FATIMA).count("match.notice") == 1
+    assert house.kinds(ANNA).count("review.opened") == 1
+    await asked(house)
+    assert house.kinds(ANNA).count("review.opened") == 2
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["both active", "one inactive"])
+async def test_who_may_not_meet_is_not_asked_about_until_they_may(
+    database_url: str, tmp_path: Path, *, ended: bool
+) -> None:
+    async with open_house(database_url, tmp_path, different_organisations=True) as house:
+        await house.answer_all(ANNA, MOVES.format("De Wilgen"), "ja")
+        mine = await house.place(FATIMA)
+        if ended:
+            await house.answer(FATIMA, f"intrekken {mine} klaar")
+        await house.place(JOOST, MAYBE)
+        await house.look_closer()
+        assert "review.opened" not in house.kinds(ANNA)
+        await house.answer_all(ANNA, MOVES.format("Halt"), "ja")
+        await house.answer(ANNA, f"beoordelen {await asked(house)} ja")
+        assert others(house.last(JOOST, "match.earlier" if ended else "match.notice")) == {FATIMA}
+
+
+@pytest.mark.parametrize("reason", ["klaar", "fout"])
+@pytest.mark.parametrize("which", [0, 1], ids=["the older ends", "the newer ends"])
+async def test_who_has_two_signals_on_a_child_stays_with_one(house: House, which: int, reason: str) -> None:
+    """Two children as they were typed, until the name of one was corrected; only the older one is introduced."""
+    first = await house.place(FATIMA)
+    second = await house.place(FATIMA, "signaal Sanna; Bos; 14-03-2015; 9203 ZX 95a")
+    await house.answer(FATIMA, f"wijzig {second}; achternaam; de Vries")
+    await house.place(JOOST)
+    await house.look_closer()
+    for ref in (await house.answer(ANNA, "beoordelen"))["refs"]:
+        await house.answer(ANNA, f"beoordelen {ref} ja")
+    await house.look_closer()
+    assert others(house.last(JOOST, "match.notice")) == {FATIMA}
+    await house.answer(FATIMA, f"intrekken {(first, second)[which]} {reason}")
+    await house.look_closer()
+    assert [each["signal"] for each in (await house.answer(FATIMA, "matches"))["matches"]] == [(second, first)[which]]
+    (theirs,) = (await house.answer(JOOST, "matches"))["matches"]
+    assert others(theirs) == {FATIMA}
 
 
 async def test_of_two_at_the_same_moment_the_first_counts(database_url: str, tmp_path: Path) -> None:

@@ -162,6 +162,28 @@ async def test_renewed_before_a_doubt_was_looked_for_it_is_looked_for_once(house
     assert house.kinds(ANNA).count("review.opened") == 1
 
 
+async def test_what_ended_after_renewing_is_asked_about_once(house: House) -> None:
+    new = await renewed(house, await house.place(FATIMA, BABY))
+    await house.answer(FATIMA, f"intrekken {new} klaar")
+    await house.place(JOOST, TWIN)
+    await house.look_closer()
+    assert len((await house.answer(ANNA, "beoordelen"))["refs"]) == 1
+    await house.answer(ANNA, f"beoordelen {house.last(ANNA, 'review.opened')['ref']} ja")
+    assert others(house.last(JOOST, "match.earlier")) == {FATIMA}
+
+
+@pytest.mark.parametrize("second", [FATIMA, JOOST], ids=["one again", "both"])
+async def test_an_open_question_about_what_was_renewed_twice_is_one_question(house: House, second: str) -> None:
+    refs = {FATIMA: await house.place(FATIMA, BABY), JOOST: await house.place(JOOST, TWIN)}
+    await house.look_closer()
+    for who in (FATIMA, second):
+        refs[who] = await renewed(house, refs[who], who)
+        await house.look_closer()
+    await house.answer(FATIMA, f"wijzig {refs[FATIMA]}; adres; 9203 ZX 97")
+    await house.look_closer()
+    assert house.kinds(ANNA).count("review.opened") == 1
+
+
 async def test_a_mistake_after_renewing_is_reported_as_before(house: House) -> None:
     await house.place(JOOST, BABY)
     new = await renewed(house, await house.place(FATIMA, BABY))

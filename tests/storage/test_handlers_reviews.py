@@ -1,5 +1,7 @@
 """Doubtful matches: only coordinators hear of them, and what they decide is done, once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tests.storage.house import ANNA, FATIMA, JOOST, LIN, Card, House, open_hous
 BERT = "@bert:localhost"
 MAYBE = "signaal Sanna; de Vries; 14-03-2015; 9203 ZX 95a"
 """Perhaps Sanne, perhaps her twin."""
+OTHER_KIM, OTHER_ADA = "signaal Kim; Bos; 02-02-2012; 1013 AB 3", "signaal Ada; Post; 03-04-2013; 1014 AB 7"
 SECRET = "signaal Sanne; de Vries; 14-03-2015; geheim"
 
 
@@ -19,6 +22,21 @@ async def doubt(house: House, other: str = MAYBE) -> str:
     await house.place(JOOST, other)
     await house.look_closer()
     return str(house.last(ANNA, "review.opened")["ref"])
+
+
+@contextmanager
+def statements(house: House) -> Iterator[list[str]]:
+    """What is said to the database, without the values: as many as there are tags and candidates."""
+    engine, said = house.storage._engine.sync_engine, list[str]()
+
+    def executed(*of: object) -> None:
+        said.append(str(of[2]).partition(" IN ")[0])
+
+    event.listen(engine, "before_cursor_execute", executed)
+    try:
+        yield said
+    finally:
+        event.remove(engine, "before_cursor_execute", executed)
 
 
 def introduced(house: House) -> bool:
@@ -220,13 +238,50 @@ async def test_who_waited_is_taken_up(house: House, decision: str) -> None:
     else:
         # Johannes cannot be both Jan and Hans: that he is one of them is certain no more.
         assert "match.notice" not in house.kinds(LIN)
-        again = house.last(ANNA, "review.opened")["ref"]
-        assert again != ref
+        met, again = (await house.answer(ANNA, "beoordelen"))["refs"]
+        assert "uit elkaar" in (await house.answer(ANNA, f"beoordelen {met}"))["body"]
         await house.answer(ANNA, f"beoordelen {again} ja")
         assert others(house.last(LIN, "match.notice")) == {FATIMA}
         assert await house.wanted_in(1) == {FATIMA, JOOST}
         assert await house.wanted_in(2) == {FATIMA, LIN}
         assert house.heard(JOOST) == heard[1]
+        # Fatima's and Joost's were certain too, and they met over it.
+        assert "alarm" not in house.kinds(ANNA)
+        await house.answer(ANNA, f"beoordelen {met} nee")
+        assert house.last(ANNA, "alarm")["code"] == "other_child"
+        assert (await house.answer(JOOST, "matches"))["matches"] == []
+        assert (await house.answer(ANNA, "beoordelen"))["refs"] == []
+
+
+async def test_who_met_before_a_no_that_contradicts_it_is_asked_about(house: House) -> None:
+    """All three are together: Jan and Hans by a yes, until Hans turns out to be younger."""
+    await house.place(FATIMA, "signaal Johannes; de Vries; 14-03-2015; 9203 ZX 95a")
+    his = await house.place(JOOST, "signaal Jan; de Vries; 14-03-2015; 9203 ZX 95a")
+    hers = await house.place(LIN, "signaal Hans; de Vries; 14-03-2015; 9203 ZX 95a")
+    await house.look_closer()
+    await house.answer(ANNA, f"beoordelen {house.last(ANNA, 'review.opened')['ref']} ja")
+    assert await house.wanted_in(1) == {FATIMA, JOOST, LIN}
+    await house.answer(LIN, f"wijzig {hers}; achternaam; Bos")
+    await house.answer(LIN, f"wijzig {hers}; geboren; 01-01-2019")
+    await house.look_closer()
+    await house.answer(LIN, f"wijzig {hers}; geboren; 14-03-2015")
+    await house.answer(LIN, f"wijzig {hers}; achternaam; de Vries")
+    await house.look_closer()
+    async with house.storage.reading() as uow:
+        joost, lin = [signal for who in (JOOST, LIN) for signal in await uow.signals.of_owner(who)]
+        between = await uow.reviews.between(joost, lin)
+    assert between is not None
+    assert (joost.ref, lin.ref) == (his, hers)
+    await house.answer(ANNA, f"beoordelen {between.ref} nee")
+    assert await house.wanted_in(1) == {FATIMA, JOOST}
+    alarms = house.kinds(ANNA).count("alarm")
+    # Whether Johannes is Hans was in doubt by then; if he is, he is not Jan.
+    for answer in ("ja", "nee"):
+        (ref,) = (await house.answer(ANNA, "beoordelen"))["refs"]
+        await house.answer(ANNA, f"beoordelen {ref} {answer}")
+    assert house.kinds(ANNA).count("alarm") == alarms + 1
+    assert (await house.answer(JOOST, "matches"))["matches"] == []
+    assert others(house.last(LIN, "match.notice")) == {FATIMA}
 
 
 async def test_who_waited_for_somebody_who_leaves_is_taken_up(house: House) -> None:
@@ -247,22 +302,37 @@ async def test_the_answer_does_not_tell_that_there_is_a_doubt(house: House, othe
         await house.place(who)
     heard: list[list[str]] = []
     done: list[list[str]] = []
-    engine = house.storage._engine.sync_engine
     for other in ("signaal Kim; Bos; 02-02-2012; 1013 AB 3", MAYBE, "signaal Sanna; Jansen; 14-07-2011; 1011 AB 1"):
         await house.say(JOOST, other)
-        statements: list[str] = []
-        done.append(statements)
-
-        def executed(*of: object, statements: list[str] = statements) -> None:
-            # Not the values: as many as there are tags and candidates.
-            statements.append(str(of[2]).partition(" IN ")[0])
-
-        event.listen(engine, "before_cursor_execute", executed)
-        heard.append([card["wenk"]["kind"] for card in await house.say(JOOST, "ja")])
-        event.remove(engine, "before_cursor_execute", executed)
+        with statements(house) as said:
+            heard.append([card["wenk"]["kind"] for card in await house.say(JOOST, "ja")])
+        done.append(said)
     _to_begin_with, doubtful, clear = done
     assert heard == [["signal.placed"]] * 3
     assert doubtful == clear
     assert "review.opened" not in house.kinds(ANNA)
     await house.look_closer()
     assert house.kinds(ANNA).count("review.opened") == len(others)
+
+
+@pytest.mark.parametrize(
+    "said", [["intrekken {} klaar"], ["intrekken {} fout"], ["verlengen {}", "ja"], ["wijzig {}; geboren; 20-11-201{}"]]
+)
+async def test_nothing_that_is_done_with_a_signal_tells_that_there_is_a_doubt(house: House, said: list[str]) -> None:
+    """As placing does not: nor how many, nor that a coordinator has to decide nothing more."""
+    for who in (FATIMA, LIN):
+        await house.place(who)
+    doubtful = await house.place(JOOST, MAYBE)
+    # The first one shows what Joost was shown before, which is redacted with it.
+    refs = [await house.place(JOOST, who) for who in (OTHER_KIM, OTHER_ADA)]
+    await house.look_closer()
+    assert len((await house.answer(ANNA, "beoordelen"))["refs"]) == 2
+    done: list[list[str]] = []
+    for number, ref in enumerate((*refs, doubtful)):
+        await house.answer(JOOST, "help")
+        with statements(house) as heard:
+            (answer, *_others) = await house.answer_all(JOOST, *(each.format(ref, number) for each in said))
+        assert answer["wenk"]["kind"] in {"signal.withdrawn", "signal.renewed", "signal.corrected"}
+        done.append(heard)
+    _to_begin_with, clear, with_doubts = done
+    assert clear == with_doubts

@@ -86,7 +86,7 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     await match(talk.office, signal, found)
 
 
-async def store(talk: Talk, child: Child) -> tuple[Signal, tuple[str, ...]]:
+async def store(talk: Talk, child: Child, renews: Signal | None = None) -> tuple[Signal, tuple[str, ...]]:
     """A signal placed today by whoever speaks, under a key of its own; and who of the family is to be told of it."""
     uow = talk.uow
     ends = plan(uow.today, child.born, talk.region.terms)
@@ -100,6 +100,7 @@ async def store(talk: Talk, child: Child) -> tuple[Signal, tuple[str, ...]]:
         look_on=next_look(State.ACTIVE, ends, uow.today, reminded=False),
         tags=tags_of(child),
         remind_on=uow.today + timedelta(days=talk.region.notice_days[0]),
+        chain=renews.chain if renews is not None else None,
     )
     return signal, tell
 
@@ -150,19 +151,39 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
 
 
 async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
-    """Done: it becomes inactive. Mistake or deceased: it is erased at once."""
+    """Done: it becomes inactive. Mistake or deceased: it is erased at once, and what it was renewed from.
+
+    What renewed it stays: its ground was confirmed anew. The answer says so.
+    """
     owned = await talk.uow.signals.owned(talk.person.user_id, given["ref"])
     signal = await catch_up(talk.office, owned) if owned is not None else None
     if signal is None:
         await talk.answer(error("not_found"))
         return
     event = Event(given["reason"])
+    chain = await all_caught_up(talk.office, await talk.uow.signals.chain_of(signal))
+    along = [each.ref for each in chain if each.id < signal.id and event is not Event.DONE]
+    after = [each.ref for each in chain if each.id > signal.id]
     try:
         await happen(talk.office, signal, event, by=talk.person.user_id)
     except NotPossible:
         await talk.answer(error("not_allowed", line("error.already_inactive", ref=signal.ref)))
         return
-    await talk.answer(card("signal.withdrawn", line(f"signal.withdrawn.{event}", ref=signal.ref), ref=signal.ref))
+    await talk.answer(
+        card(
+            "signal.withdrawn",
+            line(f"signal.withdrawn.{event}", ref=signal.ref),
+            *((line("signal.withdrawn.along", refs=", ".join(along)),) if along else ()),
+            *((_stays(event, after[-1]),) if after else ()),
+            ref=signal.ref,
+            along=along,
+        )
+    )
+
+
+def _stays(event: Event, renewal: str) -> Line:
+    mistake = event is Event.MISTAKE
+    return line("signal.withdrawn.stays.mistake" if mistake else "signal.withdrawn.stays.deceased", ref=renewal)
 
 
 async def refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | None:

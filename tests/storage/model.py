@@ -49,13 +49,14 @@ class Child:
 
 @dataclass
 class Signal:
-    """`ended`: the day on which it was withdrawn as done, or renewed."""
+    """`ended`: the day on which it was withdrawn as done, or renewed; `renews`: the one whose place it took."""
 
     ref: str
     owner: str
     child: Child
     placed: date
     ended: date | None = None
+    renews: str | None = None
     expired: bool = False
     """Somebody looked after its term had passed."""
     reminded: bool = False
@@ -148,7 +149,11 @@ class Model:
             self.must[self.coordinator, "alarm", code, signal.owner] += 1
         for owner in {other.owner for other in shown} if reason == "fout" else ():
             self._hears(owner, "match.mistake", signal.owner)
-        self._forget(signal)
+        # What is wrong leaves nothing behind, nor of a child that died; time may have erased the oldest by now.
+        wrong: Signal | None = signal
+        while wrong is not None:
+            self._forget(wrong)
+            wrong = self.signals.get(wrong.renews) if wrong.renews else None
 
     def asked_to_renew(self, owner: str, ref: str) -> str | None:
         """None: too old or gone already, by whether somebody looked."""
@@ -165,7 +170,7 @@ class Model:
         """Nobody hears anything, and who was told of the old one was told of the new one."""
         old = self.signals[ref]
         old.ended = self.day
-        self.signals[new] = self.ever[new] = Signal(new, old.owner, old.child, self.day)
+        self.signals[new] = self.ever[new] = Signal(new, old.owner, old.child, self.day, renews=ref)
         self.told[new] = set(self.told[ref])
 
     def suspended(self, who: str) -> None:

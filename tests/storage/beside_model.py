@@ -114,9 +114,13 @@ class BesideModel(RuleBasedStateMachine):
         self.wire.now = moment
 
     def sweep(self) -> None:
+        stood = len(self.wire.cards)
         self.survive(self.wire.sweep)
         self.swept = True
         self.survive(self.wire.work)
+        asked = Counter(room.owner for room, card in self.wire.cards[stood:] if card["kind"] == "notice.reminder")
+        # On one card of all families, and on one of those of which a postponement ended.
+        assert all(so_many <= 1 + 1 for so_many in asked.values()), asked
 
     def do_what_is_due(self) -> None:
         """If the process is about to die, what is due is done before what is said then, or after it: not by chance."""

@@ -125,15 +125,9 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
     page = min(given.get("page", 1), pages)
     shown = signals[(page - 1) * PAGE : page * PAGE]
     notices = await uow.notices.of(shown)
-    lines = [
-        line(
-            f"signal.list.{signal.state}",
-            ref=signal.ref,
-            name=f"{signal.child.given} {signal.child.surname}",
-            active_until=signal.active_until,
-        )
-        for signal in shown
-    ]
+    # Oldest first: the last of those that renewed each other is the one that counts.
+    newest = {signal.chain: signal for signal in signals}
+    lines = [_line_of(signal, newest[signal.chain]) for signal in shown]
     more = (line("signal.list.more", page=page, pages=pages, next=page % pages + 1),) if pages > 1 else ()
     await talk.answer(
         card(
@@ -167,7 +161,9 @@ async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     try:
         await happen(talk.office, signal, event, by=talk.person.user_id)
     except NotPossible:
-        await talk.answer(error("not_allowed", line("error.already_inactive", ref=signal.ref)))
+        ended = line("error.already_inactive", ref=signal.ref)
+        renewed = line("error.already_renewed", ref=signal.ref, renewal=after[-1]) if after else ended
+        await talk.answer(error("not_allowed", renewed))
         return
     await talk.answer(
         card(
@@ -179,6 +175,13 @@ async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
             along=along,
         )
     )
+
+
+def _line_of(signal: Signal, newest: Signal) -> Line:
+    name = f"{signal.child.given} {signal.child.surname}"
+    if newest.id != signal.id and signal.state is State.INACTIVE:
+        return line("signal.list.renewed", ref=signal.ref, name=name, renewal=newest.ref)
+    return line(f"signal.list.{signal.state}", ref=signal.ref, name=name, active_until=signal.active_until)
 
 
 def _stays(event: Event, renewal: str) -> Line:

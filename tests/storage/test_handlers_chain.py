@@ -116,3 +116,16 @@ async def test_an_upheld_objection_erases_what_it_was_renewed_from_and_its_owner
     assert "verlenging" in erased[refs[0]]
     assert "toegewezen" in erased[refs[2]]
     assert await listed(house) == []
+
+
+async def test_the_list_and_a_refusal_say_under_which_number_it_goes_on(house: House) -> None:
+    refs = await chain_of_three(house)
+    other = await house.place(FATIMA, "signaal Tim; Jansen; 02-05-2017; geen")
+    lines = (await house.answer(FATIMA, "signalen"))["body"].splitlines()
+    renewed_as = {ref: [text for text in lines if text.startswith(ref)] for ref in (*refs, other)}
+    for ref in refs[:2]:
+        assert renewed_as[ref][0].endswith(f"verlengd, nu {refs[2]}")
+    for ref in (refs[2], other):
+        assert "actief tot" in renewed_as[ref][0]
+    refused = await house.answer(FATIMA, f"intrekken {refs[0]} klaar")
+    assert (refused["code"], f"intrekken {refs[2]} klaar" in refused["body"]) == ("not_allowed", True)

@@ -80,7 +80,7 @@ async def at_scale(parts: str, sizes: Sequence[int], console: Console) -> list[T
             if "e" in parts:
                 shown.append(await matching.measure(full, show))
             if "g" in parts:
-                shown.append(await sweeping.measure(full, show))
+                shown += await sweeping.measure(full, show)
     return shown
 
 

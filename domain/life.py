@@ -45,6 +45,8 @@ class Event(StrEnum):
     """The objection was rejected, but the signal ended before or meanwhile."""
     UPHELD = "upheld"
     """The objection was upheld."""
+    ERASED_ALONG = "erased_along"
+    """The signal that renewed it was wrong, was about a child that died, or was objected to with reason."""
 
 
 class NotPossible(Exception):
@@ -83,6 +85,11 @@ class Transition:
         """An introduction with fewer than two left is closed and emptied at once, not after the region's term."""
         return self.to is State.ERASED
 
+    @property
+    def takes_along(self) -> bool:
+        """What it was renewed from is erased with it: nothing of what is wrong is archived (Jeugdwet 7.1.4.6)."""
+        return self.event in {Event.MISTAKE, Event.DECEASED, Event.UPHELD}
+
 
 _LEFT, _PAUSED, _RESUMED = "match.left", "match.paused", "match.resumed"
 # Placing, reading and withdrawing would be a search: so whoever learned of others and withdraws is reported.
@@ -108,6 +115,7 @@ TABLE = (
     Transition(State.INACTIVE, Event.DECEASED,      State.ERASED,   "signal.withdrawn", None, *_DECEASED),
     Transition(State.INACTIVE, Event.ADULT,         State.ERASED,   "signal.erased"),
     Transition(State.INACTIVE, Event.ARCHIVED_OUT,  State.ERASED,   "signal.erased"),
+    Transition(State.INACTIVE, Event.ERASED_ALONG,  State.ERASED,   "signal.erased"),
     Transition(State.INACTIVE, Event.FROZEN,        State.FROZEN,   "signal.frozen"),
 
     # Its dates run on, but nothing is sent before the objection is decided on.
@@ -116,6 +124,7 @@ TABLE = (
     Transition(State.FROZEN,   Event.MISTAKE,       State.ERASED,   "signal.withdrawn", _LEFT, *_MISTAKE),
     Transition(State.FROZEN,   Event.DECEASED,      State.ERASED,   "signal.withdrawn", _LEFT, *_DECEASED),
     Transition(State.FROZEN,   Event.UPHELD,        State.ERASED,   "signal.erased",    _LEFT),
+    Transition(State.FROZEN,   Event.ERASED_ALONG,  State.ERASED,   "signal.erased",    _LEFT),
     Transition(State.FROZEN,   Event.ADULT,         State.ERASED,   None,               _LEFT),
     Transition(State.FROZEN,   Event.ARCHIVED_OUT,  State.ERASED,   None,               _LEFT),
 )

@@ -16,7 +16,11 @@ WENK = "wenk"
 FAMILY = "family"
 """Where a desk remembers, for an hour, the surname and address of the child signalled last."""
 
-_OF_ITS_OWN = {Event.UPHELD: "signal.erased.upheld", Event.RESUMED_ENDED: "signal.expired.resumed"}
+_OF_ITS_OWN = {
+    Event.UPHELD: "signal.erased.upheld",
+    Event.ERASED_ALONG: "signal.erased.along",
+    Event.RESUMED_ENDED: "signal.expired.resumed",
+}
 """Where a card of that kind says something else after this event."""
 
 
@@ -28,12 +32,16 @@ def text_of(follows: Transition) -> str | None:
 async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK) -> Signal | None:
     """Make an event happen to a signal; the signal as it is then, None once erased. Raises NotPossible.
 
-    `by` is the user id of who did it; somebody who did it is told in the answer, not by a card of its own.
+    `by` is the user id of who did it; somebody who did it is told in the answer, not by a card of its own. What is
+    wrong takes along what it was renewed from.
     """
     uow = office.uow
     follows = next_state(signal.state, event)
+    before = await renewed_from(office, signal) if follows.takes_along else ()
     if follows.alarm is not None:
         await _report(office, signal, follows, follows.alarm)
+    for each in before:
+        await happen(office, each, Event.ERASED_ALONG, by=by)
     if follows.leaves:
         await leave(office, signal, at_once=follows.empties)
         # Also who was not introduced to its owner: they may have waited, or may be shown now who was involved before.
@@ -58,6 +66,12 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
     ahead = plan(signal.placed_on, signal.child.born, office.region.terms, ended_on)
     look_on = next_look(follows.to, ahead, uow.today, reminded=signal.reminded)
     return await uow.signals.set_state(signal, follows.to, ended_on, look_on)
+
+
+async def renewed_from(office: Office, signal: Signal) -> Sequence[Signal]:
+    """What is left of the signals that it renewed, one after the other, the oldest first."""
+    chain = await office.uow.signals.chain_of(signal)
+    return await all_caught_up(office, [each for each in chain if each.id < signal.id])
 
 
 def ahead_of(office: Office, signal: Signal) -> Plan:
@@ -119,7 +133,8 @@ async def remind(office: Office, signal: Signal) -> bool:
 async def _report(office: Office, signal: Signal, follows: Transition, alarm: str) -> None:
     """Placing, reading and withdrawing would be a search: so who learned something and withdraws is reported.
 
-    To the coordinators, and where the table says so to each of those of whom something was shown.
+    To the coordinators, and where the table says so to each of those of whom something was shown. What its owner was
+    shown for a signal that it renewed was passed on to it.
     """
     uow = office.uow
     shown: dict[str, Signal] = {}

@@ -18,6 +18,7 @@ _WHEN = {
     Event.RESUMED: "the objection is rejected",
     Event.RESUMED_ENDED: "the objection is rejected, and its active term is over",
     Event.UPHELD: "the objection is upheld",
+    Event.ERASED_ALONG: "what renewed it is withdrawn as *mistake* or *deceased*, or an objection to that is upheld",
 }
 
 _HEAD = """\

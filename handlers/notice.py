@@ -1,7 +1,8 @@
 """Telling the family: its professional ticks that it was done, and is reminded until then."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -117,40 +118,73 @@ def _told(signal: Signal, notice: Notice) -> Card:
 async def remind(office: Office, limit: int) -> int:
     """Families that were not told yet: their professionals are reminded, and then the coordinators hear."""
     uow = office.uow
-    due = await uow.notices.to_look_at(uow.today, limit)
+    due = [number for of_one in await uow.notices.to_look_at(uow.today, limit) for number in of_one]
     await remind_of(office, due)
     return len(due)
 
 
 async def remind_of(office: Office, numbers: Sequence[int]) -> None:
-    """The same for these signals."""
+    """The same for these signals; who is reminded of several, and the coordinators, read of them on one card."""
     signals = await all_caught_up(office, await office.uow.signals.some(numbers))
     notices = await office.uow.notices.of(signals)
+    to_remind: defaultdict[tuple[str, Chase], list[Signal]] = defaultdict(list)
+    to_report: defaultdict[str, list[Signal]] = defaultdict(list)
     for signal in signals:
-        await _chase(office, signal, notices[signal.id])
+        say = await _chase(office, signal, notices[signal.id])
+        if say is Chase.REPORT:
+            to_report[signal.owner].append(signal)
+        elif say is not None:
+            to_remind[signal.owner, say].append(signal)
+    for (owner, say), chased in to_remind.items():
+        left = notices[chased[0].id].left
+        await office.tell(owner, _reminder(say, [signal.ref for signal in chased], left))
+    if to_report:
+        await office.tell_coordinators(await _overdue(office, to_report))
 
 
-async def _chase(office: Office, signal: Signal, so_far: Notice) -> None:
+async def _chase(office: Office, signal: Signal, so_far: Notice) -> Chase | None:
+    """What is to be said today about one family, if anything: it is written down as said."""
     uow = office.uow
     if signal.state is State.INACTIVE:
         await uow.notices.look_again(signal, None)
-        return
+        return None
     if signal.state is State.FROZEN or not await hears(office, signal.owner):
         await uow.notices.look_again(signal, uow.today + timedelta(days=1))
-        return
+        return None
     terms = office.region.notice_days
     say, notice = so_far.chase(terms, uow.today)
+    look_on = notice.next_look(terms, uow.today)
     if say is None:
-        await uow.notices.look_again(signal, notice.next_look(terms, uow.today))
-        return
-    await uow.notices.put(signal, notice, notice.next_look(terms, uow.today))
-    if say is Chase.REPORT:
-        await office.tell_coordinators(card("notice.overdue", line("notice.overdue", ref=signal.ref), ref=signal.ref))
-        await uow.audit.write("wenk", "notice.overdue", signal.key)
-        return
-    text = line("notice.reminder" if say is Chase.REMIND else "notice.reminder.postponed", ref=signal.ref)
-    await office.tell(signal.owner, card("notice.reminder", text, ref=signal.ref, tell=list(notice.left)))
-    await uow.audit.write("wenk", "notice.reminded", signal.key)
+        await uow.notices.look_again(signal, look_on)
+        return None
+    await uow.notices.put(signal, notice, look_on)
+    await uow.audit.write("wenk", "notice.overdue" if say is Chase.REPORT else "notice.reminded", signal.key)
+    return say
+
+
+def _reminder(say: Chase, refs: Sequence[str], left: Sequence[str]) -> Card:
+    """`left`: whom to tell still, said where it is one family."""
+    ended = say is Chase.POSTPONEMENT_ENDED
+    if len(refs) == 1:
+        text = line("notice.reminder.postponed" if ended else "notice.reminder", ref=refs[0])
+        return card("notice.reminder", text, ref=refs[0], tell=list(left))
+    text = line(
+        "notice.reminder.postponed.several" if ended else "notice.reminder.several",
+        count=len(refs), refs=", ".join(refs), ref=refs[0],
+    )  # fmt: skip
+    return card("notice.reminder", text, refs=list(refs))
+
+
+async def _overdue(office: Office, by_owner: Mapping[str, Sequence[Signal]]) -> Card:
+    """Whom to ask why, and by which numbers: a coordinator knows no signal, but must know whom to call."""
+    refs = [signal.ref for signals in by_owner.values() for signal in signals]
+    lines = []
+    for owner, signals in by_owner.items():
+        person = await office.uow.people.get(owner)
+        name = person.full_name if person is not None else owner
+        lines.append(line("notice.overdue.one", name=name, refs=", ".join(signal.ref for signal in signals)))
+    shown = card("notice.overdue", line("notice.overdue"), *lines, line("notice.overdue.then"))
+    return replace(shown, fields={"ref": refs[0]} if len(refs) == 1 else {"refs": refs})
 
 
 COMMANDS = (

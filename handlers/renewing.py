@@ -46,7 +46,7 @@ async def renew(talk: Talk, given: Mapping[str, Any]) -> None:
     if old is None:
         return
     uow = talk.uow
-    new, tell = await store(talk, old.child)
+    new, tell = await store(talk, old.child, renews=old)
     await uow.audit.write(talk.person.user_id, "signal.placed_anew", new.key)
     await uow.renewals.pass_on(old, new)
     await happen(talk.office, old, Event.RENEWED, by=talk.person.user_id)

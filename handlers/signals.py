@@ -86,7 +86,7 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
     await match(talk.office, signal, found)
 
 
-async def store(talk: Talk, child: Child) -> tuple[Signal, tuple[str, ...]]:
+async def store(talk: Talk, child: Child, renews: Signal | None = None) -> tuple[Signal, tuple[str, ...]]:
     """A signal placed today by whoever speaks, under a key of its own; and who of the family is to be told of it."""
     uow = talk.uow
     ends = plan(uow.today, child.born, talk.region.terms)
@@ -100,6 +100,7 @@ async def store(talk: Talk, child: Child) -> tuple[Signal, tuple[str, ...]]:
         look_on=next_look(State.ACTIVE, ends, uow.today, reminded=False),
         tags=tags_of(child),
         remind_on=uow.today + timedelta(days=talk.region.notice_days[0]),
+        chain=renews.chain if renews is not None else None,
     )
     return signal, tell
 
@@ -124,15 +125,9 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
     page = min(given.get("page", 1), pages)
     shown = signals[(page - 1) * PAGE : page * PAGE]
     notices = await uow.notices.of(shown)
-    lines = [
-        line(
-            f"signal.list.{signal.state}",
-            ref=signal.ref,
-            name=f"{signal.child.given} {signal.child.surname}",
-            active_until=signal.active_until,
-        )
-        for signal in shown
-    ]
+    # Oldest first: the last of those that renewed each other is the one that counts.
+    newest = {signal.chain: signal for signal in signals}
+    lines = [_line_of(signal, newest[signal.chain]) for signal in shown]
     more = (line("signal.list.more", page=page, pages=pages, next=page % pages + 1),) if pages > 1 else ()
     await talk.answer(
         card(
@@ -150,39 +145,57 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
 
 
 async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
-    """Done: it becomes inactive. Mistake or deceased: it is erased at once."""
+    """Done: it becomes inactive. Mistake or deceased: it is erased at once, and what it was renewed from.
+
+    What renewed it stays: its ground was confirmed anew. The answer says so.
+    """
     owned = await talk.uow.signals.owned(talk.person.user_id, given["ref"])
     signal = await catch_up(talk.office, owned) if owned is not None else None
     if signal is None:
         await talk.answer(error("not_found"))
         return
     event = Event(given["reason"])
+    chain = await all_caught_up(talk.office, await talk.uow.signals.chain_of(signal))
+    along = [each.ref for each in chain if each.id < signal.id and event is not Event.DONE]
+    after = [each.ref for each in chain if each.id > signal.id]
     try:
         await happen(talk.office, signal, event, by=talk.person.user_id)
     except NotPossible:
-        await talk.answer(error("not_allowed", line("error.already_inactive", ref=signal.ref)))
+        ended = line("error.already_inactive", ref=signal.ref)
+        renewed = line("error.already_renewed", ref=signal.ref, renewal=after[-1]) if after else ended
+        await talk.answer(error("not_allowed", renewed))
         return
-    others = [] if event is Event.DONE else await _others_on(talk, signal)
+    others = [] if event is Event.DONE else await _others_on(talk, signal, after)
     await talk.answer(
         card(
             "signal.withdrawn",
             line(f"signal.withdrawn.{event}", ref=signal.ref),
+            *((line("signal.withdrawn.along", refs=", ".join(along)),) if along else ()),
             *(line(f"signal.withdrawn.other.{event}", ref=ref) for ref in others),
             ref=signal.ref,
+            along=along,
             others=others,
         )
     )
 
 
-async def _others_on(talk: Talk, signal: Signal) -> list[str]:
-    """Somebody's own other signals on the same child, such as the one that it renewed: what is so may be so of those.
+async def _others_on(talk: Talk, signal: Signal, renewals: Sequence[str]) -> list[str]:
+    """Somebody's own other signals on the same child, such as the last that renewed it: what is so may be so of those.
 
-    Not erased along with it: one of them may have been right.
+    Not erased along with it: one of them may have been right. The last of `renewals` takes the others along.
     """
     own = await candidates(talk.office, signal.child, of=talk.person.user_id)
-    return [
+    alike = [
         each.ref for each in own if each.id != signal.id and await is_one_child(talk.office, signal.child, each.child)
     ]
+    return [ref for ref in dict.fromkeys([*alike, *renewals]) if ref not in renewals[:-1]]
+
+
+def _line_of(signal: Signal, newest: Signal) -> Line:
+    name = f"{signal.child.given} {signal.child.surname}"
+    if newest.id != signal.id and signal.state is State.INACTIVE:
+        return line("signal.list.renewed", ref=signal.ref, name=name, renewal=newest.ref)
+    return line(f"signal.list.{signal.state}", ref=signal.ref, name=name, active_until=signal.active_until)
 
 
 async def refusal(talk: Talk, child: Child, found: Sequence[Signal]) -> Card | None:

@@ -3,8 +3,8 @@
 Each step asks what is due now, does it in units of work of its own, and may run again at any moment.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from domain.region import Region
@@ -31,23 +31,26 @@ _HEAD_OF_AUDIT = "audit.head"
 
 
 @dataclass(frozen=True, slots=True)
-class OneByOne:
-    """How to do for each signal by itself what a batch could not: the numbers of those that are due, unopened."""
+class Apart:
+    """How to do apart what a batch could not: the numbers of the signals that are due, unopened, in groups.
 
-    numbers: Callable[[UnitOfWork], Awaitable[Sequence[int]]]
-    act: Callable[[Office, int], Awaitable[None]]
+    Those of a group are done together, as one card may name them all; or each by itself, if even that does not do.
+    """
+
+    groups: Callable[[UnitOfWork], Awaitable[Sequence[Sequence[int]]]]
+    act: Callable[[Office, Sequence[int]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`act` does at most so much of what is due, and says how much it was; `count` how much there is, by an index.
+    """`act` does about so much of what is due, and says how much it was; `count` how much there is, by an index.
 
-    `one_by_one`: the same of one signal after the other, so that one that is damaged is the only one that waits.
+    Who did less left nothing. `apart`: so that a signal that is damaged is the only one that waits.
     """
 
     act: Callable[[Office, int], Awaitable[int]]
     count: Callable[[UnitOfWork], Awaitable[int]]
-    one_by_one: OneByOne | None = None
+    apart: Apart | None = None
 
     @property
     def name(self) -> str:
@@ -80,26 +83,30 @@ async def run_rematches(storage: Storage, region: Region) -> int:
 
 async def _run(storage: Storage, region: Region, step: Step) -> int:
     done, met = 0, BATCH
-    while met == BATCH:
+    while met >= BATCH:
         try:
             async with storage.unit() as uow:
                 met = await step.act(Office(uow, region), BATCH)
         except Exception:
-            if step.one_by_one is not None:
-                await _one_by_one(storage, region, step.one_by_one)
+            if step.apart is not None:
+                await _do_apart(storage, region, step.apart)
             raise
         done += met
     return done
 
 
-async def _one_by_one(storage: Storage, region: Region, each: OneByOne) -> None:
-    """Each signal in a unit of work of its own: one of them is damaged, and the others are due all the same."""
+async def _do_apart(storage: Storage, region: Region, apart: Apart) -> None:
+    """Each group in a unit of work of its own: a signal in one of them is damaged, the others are due all the same."""
     async with storage.reading() as uow:
-        numbers = await each.numbers(uow)
-    for number in numbers:
-        with suppress(Exception):  # the batch's own fault is raised, and names the part
+        waiting = deque(await apart.groups(uow))
+    while waiting:
+        group = waiting.popleft()
+        try:
             async with storage.unit() as uow:
-                await each.act(Office(uow, region), number)
+                await apart.act(Office(uow, region), group)
+        except Exception:  # noqa: BLE001 (the batch's own fault is raised, and names the part)
+            if len(group) > 1:
+                waiting.extend([number] for number in group)
 
 
 async def count_due(storage: Storage) -> dict[str, int]:
@@ -120,24 +127,23 @@ async def signals(office: Office, limit: int) -> int:
     return len(found)
 
 
-async def _look_at_one(office: Office, number: int) -> None:
-    signal = await office.uow.signals.get(number)
-    if signal is not None:
+async def _look_at_some(office: Office, numbers: Sequence[int]) -> None:
+    for signal in await office.uow.signals.some(numbers):
         await look_at(office, signal)
 
 
 async def rematches(office: Office, limit: int) -> int:
     """Signals whose matches changed a moment ago: who else may meet now, and what coordinators have to decide."""
     due = await office.uow.rematches.due(limit)
-    for number in due:
-        await _rematch(office, number)
+    await _rematch(office, due)
     return len(due)
 
 
-async def _rematch(office: Office, number: int) -> None:
-    # What turns up while it is looked at is looked at again.
-    await office.uow.rematches.done(number)
-    await look_closer(office, number)
+async def _rematch(office: Office, numbers: Sequence[int]) -> None:
+    for number in numbers:
+        # What turns up while it is looked at is looked at again.
+        await office.uow.rematches.done(number)
+        await look_closer(office, number)
 
 
 async def reviews(office: Office, limit: int) -> int:
@@ -153,10 +159,6 @@ async def approvals(office: Office, limit: int) -> int:
 async def notices(office: Office, limit: int) -> int:
     """Families of which it is time to ask whether they were told."""
     return await remind(office, limit)
-
-
-async def _remind_of_one(office: Office, number: int) -> None:
-    await remind_of(office, [number])
 
 
 async def introductions(office: Office, limit: int) -> int:
@@ -219,16 +221,20 @@ def _ms(uow: UnitOfWork) -> int:
     return int(uow.now.timestamp() * 1000)
 
 
-async def _signals_to_look_at(uow: UnitOfWork) -> Sequence[int]:
-    return await uow.signals.numbers_to_look_at(uow.today)
+async def _signals_to_look_at(uow: UnitOfWork) -> Sequence[Sequence[int]]:
+    return _each_alone(await uow.signals.numbers_to_look_at(uow.today))
 
 
 async def _signals_due(uow: UnitOfWork) -> int:
     return len(await _signals_to_look_at(uow))
 
 
-async def _signals_to_rematch(uow: UnitOfWork) -> Sequence[int]:
-    return await uow.rematches.due(_ALL)
+async def _signals_to_rematch(uow: UnitOfWork) -> Sequence[Sequence[int]]:
+    return _each_alone(await uow.rematches.due(_ALL))
+
+
+def _each_alone(numbers: Sequence[int]) -> Sequence[Sequence[int]]:
+    return [[number] for number in numbers]
 
 
 async def _rematches_due(uow: UnitOfWork) -> int:
@@ -243,7 +249,7 @@ async def _approvals_due(uow: UnitOfWork) -> int:
     return await uow.approvals.count_lapsed()
 
 
-async def _notices_to_look_at(uow: UnitOfWork) -> Sequence[int]:
+async def _notices_to_look_at(uow: UnitOfWork) -> Sequence[Sequence[int]]:
     return await uow.notices.to_look_at(uow.today, _ALL)
 
 
@@ -275,15 +281,15 @@ async def _mail_due(uow: UnitOfWork) -> int:
     return await uow.clearing.count_before(_ms(uow) - MAIL_KEPT_MS)
 
 
-_REMATCHES = Step(rematches, _rematches_due, OneByOne(_signals_to_rematch, _rematch))
+_REMATCHES = Step(rematches, _rematches_due, Apart(_signals_to_rematch, _rematch))
 
 STEPS: tuple[Step, ...] = (
-    Step(signals, _signals_due, OneByOne(_signals_to_look_at, _look_at_one)),
+    Step(signals, _signals_due, Apart(_signals_to_look_at, _look_at_some)),
     Step(introductions, _introductions_due),
     _REMATCHES,
     Step(reviews, _reviews_due),
     Step(approvals, _approvals_due),
-    Step(notices, _notices_due, OneByOne(_notices_to_look_at, _remind_of_one)),
+    Step(notices, _notices_due, Apart(_notices_to_look_at, remind_of)),
     Step(cards, _cards_due),
     Step(questions, _questions_due),
     Step(lost_keys, _keys_lost),

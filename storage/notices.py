@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select, update
 
 from domain.notice import Notice, must_tell
-from storage.schema import notice
+from storage.schema import notice, signal
 from storage.session import Repository
 from storage.signals import Signal
 from storage.telling import pack, unpack
@@ -17,6 +18,18 @@ _PUT = (
     .where(notice.c.signal_id == bindparam("number"))
     .values(sealed=bindparam("packed"), look_on=bindparam("day"))
 )
+
+
+_LOOK = update(notice).where(notice.c.signal_id == bindparam("number")).values(look_on=bindparam("day"))
+_DUE = (
+    select(notice.c.signal_id, signal.c.owner)
+    .join(signal, signal.c.id == notice.c.signal_id)
+    .where(notice.c.look_on <= bindparam("today"))
+    .order_by(signal.c.owner, notice.c.signal_id)
+)
+_MORE_DUE = _DUE.where(signal.c.owner == bindparam("whose"), notice.c.signal_id > bindparam("after"))
+_MOST_OF_ONE = 500
+"""So many references fit on one card, and so many notices in one unit of work."""
 
 
 class Notices(Repository):
@@ -42,12 +55,18 @@ class Notices(Repository):
 
     async def look_again(self, which: Signal, on: date | None) -> None:
         """Nothing was to be said: look again on that day, or never."""
-        await self._s.run(update(notice).where(notice.c.signal_id == which.id).values(look_on=on))
+        await self._s.run(_LOOK, {"number": which.id, "day": on})
 
-    async def to_look_at(self, day: date, limit: int) -> Sequence[int]:
-        """The numbers of the signals of which it is time to ask whether the family was told."""
-        due = select(notice.c.signal_id).where(notice.c.look_on <= day).order_by(notice.c.look_on, notice.c.signal_id)
-        return [row.signal_id for row in await self._s.all(due.limit(limit))]
+    async def to_look_at(self, day: date, limit: int) -> Sequence[Sequence[int]]:
+        """The numbers of the signals of which it is time to ask whether the family was told, by whose they are.
+
+        At least `limit` of them if there are so many, for none of an owner's are left: they go on one card.
+        """
+        rows = list(await self._s.all(_DUE.limit(limit), {"today": day}))
+        if len(rows) == limit:
+            last = {"today": day, "whose": rows[-1].owner, "after": rows[-1].signal_id}
+            rows += await self._s.all(_MORE_DUE.limit(_MOST_OF_ONE), last)
+        return [[row.signal_id for row in of_one] for _, of_one in groupby(rows, key=lambda row: row.owner)]
 
     async def count_to_look_at(self, day: date) -> int:
         return int(await self._s.value(select(func.count()).where(notice.c.look_on <= day)))

@@ -105,11 +105,15 @@ signal = Table(
     Column("sealed_child", LargeBinary, nullable=False),
     # By what its tags were made: see storage.signals.generation; 0 of before that was counted.
     Column("tag_generation", BigInteger, nullable=False, server_default=text("0")),
+    # Of a renewal: the number of the first of those that renewed each other, which may be erased by now. No key of
+    # another table; nothing has that number again as long as a younger one is there.
+    Column("chain", BigInteger),
     Index(None, "look_on"),
     Index(None, "owner"),
     # What is still under older keys is looked for in the order of these.
     Index(None, "key_version", "id"),
     Index(None, "tag_generation", "id"),
+    Index(None, "chain"),
 )
 
 tag = Table(

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, update
 
 from domain.address import Address
 from domain.birth import BirthDate
@@ -25,7 +25,8 @@ class Signal:
     """One professional's involvement with one child.
 
     `active_until` is the first day on which it is inactive; `ended_on` is set once it ended; `reminded`: its owner was
-    asked whether to renew it.
+    asked whether to renew it; `chain`: the number of the first of the signals that renewed each other, its own if it
+    renewed none.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Signal:
     active_until: date
     ended_on: date | None
     reminded: bool
+    chain: int
     child: Child
     key: SignalKey
 
@@ -91,6 +93,11 @@ _FOUND_BY = (
     .order_by(signal.c.id)
 )
 _FOUND_BY_OWN = _FOUND_BY.where(signal.c.owner == bindparam("owner"))
+_CHAIN = (
+    select(signal)
+    .where(or_(signal.c.id == bindparam("chain"), signal.c.chain == bindparam("chain")))
+    .order_by(signal.c.id)
+)
 # Each end by an index, whatever it holds: counting a million rows would take longer than matching.
 _ENDS = select(
     select(func.min(signal.c.id)).scalar_subquery().label("oldest"),
@@ -103,11 +110,11 @@ class Signals(Repository):
 
     async def add(  # noqa: PLR0913 (one row, its columns)
         self, *, ref: str, owner: str, basis: str, child: Child, active_until: date, look_on: date,
-        tags: Collection[str], remind_on: date,
+        tags: Collection[str], remind_on: date, chain: int | None = None,
     ) -> Signal:  # fmt: skip
         """Place a signal today; `tags` are the canonical strings by which it is to be found.
 
-        `remind_on`: when to ask whether the family was told.
+        `remind_on`: when to ask whether the family was told. `chain`: that of the signal that it renews.
         """
         self._s.effects += 1
         key, wrapped = self._s.vault.new_signal_key(ref)
@@ -128,6 +135,7 @@ class Signals(Repository):
                 "wrapped_key": wrapped,
                 "sealed_child": key.seal(pack(child)),
                 "tag_generation": generation(self._s.vault.tag_version),
+                "chain": chain,
             },
         )
         await self.add_tags({number: tags})
@@ -135,7 +143,8 @@ class Signals(Repository):
         await self._s.run(_NOTICE, {"signal_id": number, "look_on": remind_on, "sealed": key.seal(untold)})
         return Signal(
             id=number, ref=ref, owner=owner, state=State.ACTIVE, basis=basis, placed_on=self._s.today,
-            active_until=active_until, ended_on=None, reminded=False, child=child, key=key,
+            active_until=active_until, ended_on=None, reminded=False, chain=chain or number,
+            child=child, key=key,
         )  # fmt: skip
 
     async def add_tags(self, texts: Mapping[int, Collection[str]]) -> None:
@@ -198,6 +207,10 @@ class Signals(Repository):
         rows = await self._s.all(select(signal).where(signal.c.id.in_(wanted)).order_by(signal.c.id))
         return [self.opened(row) for row in rows]
 
+    async def chain_of(self, which: Signal) -> Sequence[Signal]:
+        """The signals that renewed each other, oldest first, itself among them; those that are erased are not."""
+        return [self.opened(row) for row in await self._s.all(_CHAIN, {"chain": which.chain})]
+
     async def by_ref(self, ref: str) -> Signal | None:
         """The signal `ref`, whoever's it is: not for people's questions (see `owned`)."""
         row = await self._s.one(select(signal).where(signal.c.ref == ref))
@@ -257,6 +270,7 @@ class Signals(Repository):
             active_until=row.active_until,
             ended_on=row.ended_on,
             reminded=row.reminded,
+            chain=row.chain or row.id,
             child=_unpack(key.open(row.sealed_child)),
             key=key,
         )

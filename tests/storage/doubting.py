@@ -54,11 +54,16 @@ class Doubts:
             for one, other in combinations(people, 2)
         )
 
-    def asked_to_decide(self, review: Review) -> str:
-        day, ever = self.model.day, self.model.ever
+    def asked_to_decide(self, review: Review) -> str | None:
+        """None: two that have ended matter only if somebody was told of the other over these two and no others."""
+        day, ever, told = self.model.day, self.model.ever, self.model.told
         states = {ever[ref].state(day) for ref in review.pair}
-        if "erased" in states or (review.said == "open" and states == {"inactive"}):
+        if "erased" in states:
             return "not_found"
+        if review.said == "open" and states == {"inactive"}:
+            one, other = (ever[ref] for ref in review.pair)
+            have_met = one.owner in told[other.ref] or other.owner in told[one.ref]
+            return None if have_met else "not_found"
         return "review.decided"
 
     def decided(self, review: Review, answer: str) -> None:

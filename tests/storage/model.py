@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tests.storage.telling import ADDRESSEES, Request, Telling, must_tell
+
 DOUBTFUL = "Terpstra"
 Heard = tuple[object, ...]
 """Who heard, the kind of card, and what it said."""
@@ -49,17 +51,22 @@ class Child:
 
 @dataclass
 class Signal:
-    """`ended`: the day on which it was withdrawn as done, or renewed."""
+    """`ended`: the day on which it was withdrawn as done, or renewed; `renews`: the one whose place it took."""
 
     ref: str
     owner: str
     child: Child
     placed: date
     ended: date | None = None
+    renews: str | None = None
     expired: bool = False
     """Somebody looked after its term had passed."""
     reminded: bool = False
     """A sweep came by, or its owner was restored, in the last month of its term."""
+    telling: Telling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.telling = Telling(must_tell(self.child.born, self.placed), self.placed)
 
     @property
     def until(self) -> date:
@@ -101,6 +108,8 @@ class Model:
     """All that were ever brought together."""
     must: Counter[Heard] = field(default_factory=Counter)
     may: set[Heard] = field(default_factory=set)
+    requests: dict[str, Request] = field(default_factory=dict)
+    """To tell a family later, also those that were answered."""
     head_shown_on: date | None = None
 
     @property
@@ -148,7 +157,11 @@ class Model:
             self.must[self.coordinator, "alarm", code, signal.owner] += 1
         for owner in {other.owner for other in shown} if reason == "fout" else ():
             self._hears(owner, "match.mistake", signal.owner)
-        self._forget(signal)
+        # What is wrong leaves nothing behind, nor of a child that died; time may have erased the oldest by now.
+        wrong: Signal | None = signal
+        while wrong is not None:
+            self._forget(wrong)
+            wrong = self.signals.get(wrong.renews) if wrong.renews else None
 
     def asked_to_renew(self, owner: str, ref: str) -> str | None:
         """None: too old or gone already, by whether somebody looked."""
@@ -165,8 +178,45 @@ class Model:
         """Nobody hears anything, and who was told of the old one was told of the new one."""
         old = self.signals[ref]
         old.ended = self.day
-        self.signals[new] = self.ever[new] = Signal(new, old.owner, old.child, self.day)
+        self.signals[new] = self.ever[new] = Signal(new, old.owner, old.child, self.day, renews=ref)
         self.told[new] = set(self.told[ref])
+
+    def asked_to_tell(self, owner: str, ref: str, what: str) -> str:
+        signal = self.signals.get(ref)
+        if not self.standing[owner]:
+            return "not_allowed"
+        if signal is None or signal.owner != owner or signal.state(self.day) == "erased":
+            return "not_found"
+        telling = signal.telling
+        if what == "uitstel":
+            if not telling.left:
+                return "not_allowed"
+            return "notice.postponed" if telling.is_postponed(self.day) else "notice.postponing"
+        is_needless = what in {"ouders", "kind"} and not ADDRESSEES[what] <= telling.must
+        return "not_allowed" if is_needless else "notice.told"
+
+    def family_told(self, ref: str, what: str) -> None:
+        """Who says nothing says that all were told; who had nothing left to tell changes nothing."""
+        telling = self.signals[ref].telling
+        if fresh := telling.must & ADDRESSEES.get(what, telling.left):
+            telling.told |= fresh
+            telling.seen = self.day
+
+    def asked_to_postpone(self, ref: str, request: str) -> None:
+        self.signals[ref].telling.waiting = True
+        if request not in self.requests:
+            self.requests[request] = Request(request, ref, self.now)
+            self.must[self.coordinator, "approval.opened", request] += 1
+
+    def postponing_decided(self, request: str, answer: str) -> None:
+        """The first answer counts, within a day."""
+        asked = self.requests[request]
+        self._lapse([asked])
+        if asked.open and (signal := self._is_to_decide(asked)):
+            if answer == "ja":
+                signal.telling.postpone(self.day)
+            self._hears(signal.owner, {"ja": "notice.postponed", "nee": "notice.refused"}[answer], signal.ref)
+        asked.open = False
 
     def suspended(self, who: str) -> None:
         self._look(self.of(who))
@@ -193,10 +243,18 @@ class Model:
                 self._may_hear(signal, "signal.expired")
             if self.day >= signal.gone_on:
                 self._may_hear(signal, "signal.erased")
+            if signal.state(self.day) == "active" and (kind := signal.telling.to_say(self.day)):
+                self.may.add((self._is_told(signal, kind), kind, signal.ref))
+        for request in self.requests.values():
+            if request.is_late(self.now) and request.signal in self.signals:
+                self.may.add((self.signals[request.signal].owner, "notice.refused", request.signal))
+                self.may.add((self.coordinator, "approval.lapsed", request.ref))
 
     def swept(self) -> None:
         self._look(list(self.signals.values()))
         self._remind(self.signals.values())
+        self._lapse(self.requests.values())
+        self._ask_whether_told()
         if self.head_shown_on != self.day:
             self.head_shown_on = self.day
             self.must[self.coordinator, "audit.head"] += 1
@@ -267,6 +325,38 @@ class Model:
                 if signal.is_worth_renewing:
                     self._hears(signal.owner, "signal.expiring", signal.ref)
 
+    def _ask_whether_told(self) -> None:
+        """Who is suspended is asked the day after being restored at the earliest, nobody of what has ended."""
+        for signal in self.signals.values():
+            kind = signal.telling.to_say(self.day)
+            if kind is None or signal.state(self.day) != "active":
+                continue
+            if not self.standing[signal.owner]:
+                signal.telling.seen = self.day
+                continue
+            signal.telling.said(self.day)
+            self._hears(self._is_told(signal, kind), kind, signal.ref)
+
+    def _is_told(self, signal: Signal, kind: str) -> str:
+        return self.coordinator if kind == "notice.overdue" else signal.owner
+
+    def _lapse(self, requests: Iterable[Request]) -> None:
+        """What nobody answered within a day is refused."""
+        for request in requests:
+            if request.is_late(self.now):
+                if signal := self._is_to_decide(request):
+                    self._hears(signal.owner, "notice.refused", signal.ref)
+                    self._hears(self.coordinator, "approval.lapsed", request.ref)
+                request.open = False
+
+    def _is_to_decide(self, request: Request) -> Signal | None:
+        """The signal of a request, which waits no more; None if there is nothing to decide: gone, or all were told."""
+        signal = self.signals.get(request.signal)
+        if signal is None:
+            return None
+        signal.telling.waiting, signal.telling.seen = False, self.day
+        return signal if signal.telling.left and signal.state(self.day) != "erased" else None
+
     def _look(self, signals: Iterable[Signal]) -> None:
         for signal in signals:
             state = signal.state(self.day)
@@ -299,8 +389,8 @@ class Model:
         return [signal.ref, *(other.ref for other in self._active(others))]
 
     def _hears(self, who: str, kind: str, *said: object) -> None:
-        """Who is suspended hears nothing."""
-        if self.standing[who]:
+        """Who is suspended hears nothing; coordinators are not."""
+        if self.standing.get(who, True):
             self.must[who, kind, *said] += 1
             self.may.discard((who, kind, *said))
 

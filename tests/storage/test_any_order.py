@@ -111,7 +111,9 @@ class AnyOrder(BesideModel):
     @rule(
         child=st.sampled_from(CHILDREN[:3]),
         deeds=st.lists(
-            st.tuples(people, st.sampled_from(["comes back", "fout", "standing", "renews", "new keys"])),
+            st.tuples(
+                people, st.sampled_from(["comes back", "fout", "standing", "renews", "renews, fout", "new keys"])
+            ),
             min_size=2,
             max_size=5,
         ),
@@ -128,14 +130,80 @@ class AnyOrder(BesideModel):
                 self.is_done_and_comes_back(who, child)
             elif deed == "standing" and who in self.model.standing:
                 (self.is_suspended if self.model.standing[who] else self.is_restored)(who)
-            elif deed == "fout":
-                for known in self.model.of(who):
-                    self.withdraw(who, known.ref, deed)
-            elif deed == "renews":
+            if "renews" in deed:
                 for known in self.model.of(who):
                     self.renew(who, known.ref)
+            if "fout" in deed:
+                # The newest first: what it was renewed from is gone then.
+                for known in reversed(self.model.of(who)):
+                    self.withdraw(who, known.ref, "fout")
             self.the_state_is_right()
             self.what_was_heard_is_right()
+
+    @rule(
+        child=st.sampled_from(CHILDREN[:3]),
+        deeds=st.lists(
+            st.tuples(
+                people,
+                st.sampled_from(
+                    [0.5, 1, 3, 3, 11, 14, "", "ouders", "kind", "uitstel", "uitstel", "ja", "nee", "standing"]
+                ),
+            ),
+            min_size=5,
+            max_size=9,
+        ),
+    )
+    @precondition(lambda self: self.wire.sends)
+    def much_is_told_about_a_child(self, child: Child, deeds: list[tuple[str, str | float]]) -> None:
+        """To the family: now or later, in part or not at all, while days pass."""
+        for who in sorted(self.model.standing):
+            self.signals(who, child)
+        for who, deed in deeds:
+            if not isinstance(deed, str):
+                self.until(self.model.now + timedelta(days=deed))
+                self.sweep()
+            elif deed == "standing":
+                if who in self.model.standing:
+                    (self.is_suspended if self.model.standing[who] else self.is_restored)(who)
+            elif deed in {"ja", "nee"}:
+                for request in list(self.model.requests)[-1:]:
+                    self.decide_to_postpone(request, deed)
+            else:
+                for known in self.model.of(who):
+                    if known.child == child and who in self.model.standing:
+                        self.tell(who, known.ref, deed)
+            self.the_state_is_right()
+            self.what_was_heard_is_right()
+
+    @rule(who=people, data=st.data(), what=st.sampled_from(["", "ouders", "kind", "allemaal", "uitstel"]))
+    @precondition(lambda self: self.model.signals and self.wire.sends)
+    def tells(self, who: str, data: st.DataObject, what: str) -> None:
+        ref = data.draw(st.sampled_from(list(self.model.signals)), "reference")
+        if data.draw(st.integers(0, 4), "whose"):
+            who = self.model.signals[ref].owner
+        if who in self.model.standing:
+            self.tell(who, ref, what)
+
+    def tell(self, who: str, ref: str, what: str) -> None:
+        self.do_what_is_due()
+        expected = self.model.asked_to_tell(who, ref, what)
+        answer = self.ask(who, f"ingelicht {ref} {what}", expected)
+        assert answer is not None
+        if expected == "notice.told":
+            self.model.family_told(ref, what)
+        elif expected == "notice.postponing":
+            self.model.asked_to_postpone(ref, answer["approval"])
+
+    @rule(data=st.data(), answer=st.sampled_from(["ja", "nee"]))
+    @precondition(lambda self: self.model.requests)
+    def decides_to_postpone(self, data: st.DataObject, answer: str) -> None:
+        """Early or late, the first or the second time."""
+        self.decide_to_postpone(data.draw(st.sampled_from(list(self.model.requests)), "request"), answer)
+
+    def decide_to_postpone(self, request: str, answer: str) -> None:
+        self.do_what_is_due()
+        self.model.postponing_decided(request, answer)
+        self.ask(ANNA, f"akkoord {request} {answer}", "approval.decided")
 
     @rule(deeds=doubtful_deeds)
     @precondition(lambda self: self.wire.sends)
@@ -222,6 +290,8 @@ class AnyOrder(BesideModel):
         assert answer is not None
         if answer["pages"] == 1:
             assert {one["ref"]: one["state"] for one in answer["signals"]} == self.model.listed(who)
+            for one in answer["signals"]:
+                assert bool(one["told"]) is not bool(self.model.signals[one["ref"]].telling.left)
         answer = self.ask(who, "matches", "match.list")
         assert answer is not None
         for match in answer["matches"]:
@@ -236,6 +306,7 @@ class AnyOrder(BesideModel):
     @precondition(lambda self: any(self.model.standing.values()))
     def is_suspended(self, who: str) -> None:
         if self.model.standing.get(who):
+            self.do_what_is_due()
             self.model.suspended(who)
             self.ask(ANNA, f"professional schorsen {who}", "professional.suspended")
 
@@ -243,6 +314,7 @@ class AnyOrder(BesideModel):
     @precondition(lambda self: not all(self.model.standing.values()))
     def is_restored(self, who: str) -> None:
         if self.model.standing.get(who) is False:
+            self.do_what_is_due()
             self.model.restored(who)
             self.ask(ANNA, f"professional herstellen {who}", "professional.restored")
 

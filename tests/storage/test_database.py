@@ -181,5 +181,5 @@ async def test_signals_of_the_first_version_are_kept_and_their_families_are_aske
         assert found is not None
         assert found.child == child
         assert await uow.notices.get(found) == Notice(must=("parents",), since=date(2026, 3, 2))
-        assert await uow.notices.to_look_at(date(2026, 3, 2), 10) == [7]
+        assert await uow.notices.to_look_at(date(2026, 3, 2), 10) == [[7]]
     await storage.close()

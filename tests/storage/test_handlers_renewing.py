@@ -193,19 +193,6 @@ async def test_a_mistake_after_renewing_is_reported_as_before(house: House) -> N
     assert house.last("M1", "match.closed")["user_id"] == FATIMA
 
 
-@pytest.mark.parametrize("reason", ["fout", "overleden"])
-async def test_who_erases_what_was_renewed_is_told_of_the_old_one(house: House, reason: str) -> None:
-    old = await house.place(FATIMA, BABY)
-    new = await renewed(house, old)
-    await house.place(FATIMA)  # another child
-    await house.place(JOOST, BABY)  # somebody else's
-    answer = await house.answer(FATIMA, f"intrekken {new} {reason}")
-    assert answer["others"] == [old]
-    assert f"intrekken {old} {reason}" in answer["body"]
-    answer = await house.answer(FATIMA, f"intrekken {old} {reason}")
-    assert (answer["kind"], answer["others"]) == ("signal.withdrawn", [])
-
-
 async def test_renewing_is_no_search_so_the_daily_cap_does_not_count_it(database_url: str, tmp_path: Path) -> None:
     async with open_house(database_url, tmp_path, daily_cap=1) as house:
         old = await house.place(FATIMA, BABY)

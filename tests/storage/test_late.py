@@ -63,7 +63,12 @@ async def test_a_damaged_signal_keeps_no_other_from_ending(house: House) -> None
 
 
 async def test_a_damaged_notice_keeps_no_other_family_from_being_asked_about(house: House) -> None:
-    damaged, sound = await house.place(FATIMA), await house.place(JOOST, SANNE.replace("Sanne", "Tim"))
+    """Who has several reads of them on one card, unless one of theirs is damaged: then each by itself."""
+    damaged = await house.place(FATIMA)
+    others = [
+        await house.place(who, SANNE.replace("Sanne", name))
+        for who, name in ((JOOST, "Tim"), (JOOST, "Eva"), (FATIMA, "Bo"))
+    ]
     async with house.storage.unit() as uow:
         which = select(signal.c.id).where(signal.c.ref == damaged).scalar_subquery()
         await uow._session.run(update(notice).where(notice.c.signal_id == which).values(sealed=b"broken"))
@@ -71,7 +76,8 @@ async def test_a_damaged_notice_keeps_no_other_family_from_being_asked_about(hou
     with pytest.raises(Unsealable):
         await run_due(house.storage, house.region)
     await house.deliver()
-    assert house.last(JOOST, "notice.reminder")["ref"] == sound
+    assert house.last(JOOST, "notice.reminder")["refs"] == others[:2]
+    assert house.last(FATIMA, "notice.reminder")["ref"] == others[2]
 
 
 async def test_an_edited_message_is_not_obeyed(house: House) -> None:

@@ -86,8 +86,16 @@ async def test_what_is_due_is_found_by_its_day(archive: Archive) -> None:
         await uow.notices.look_again(signals[1], None)
         for ahead, due in ((2, []), (3, [signals[0].id]), (400, [signals[0].id])):
             day = uow.today + timedelta(days=ahead)
-            assert await uow.notices.to_look_at(day, 10) == due
+            assert await uow.notices.to_look_at(day, 10) == ([due] if due else [])
             assert await uow.notices.count_to_look_at(day) == len(due)
+
+
+async def test_what_is_due_is_found_by_whose_it_is_and_none_of_theirs_is_left(archive: Archive) -> None:
+    async with archive.storage.unit() as uow:
+        numbers = [(await place(uow, f"S-00000{number}", a_child())).id for number in range(5)]
+        day = uow.today + timedelta(days=400)
+        for limit in (1, 4, 5, 6):
+            assert await uow.notices.to_look_at(day, limit) == [numbers]
 
 
 async def test_an_approval_does_not_tell_what_is_asked_and_forgets_it_once_decided(archive: Archive) -> None:

@@ -81,6 +81,15 @@ def test_by_law_these_erase_at_once() -> None:
     assert next_state(State.FROZEN, Event.UPHELD).to is State.ERASED
 
 
+def test_what_is_wrong_takes_along_what_it_was_renewed_from_whatever_became_of_that() -> None:
+    assert {row.event for row in TABLE if row.takes_along} == {Event.MISTAKE, Event.DECEASED, Event.UPHELD}
+    assert all(row.to is State.ERASED for row in TABLE if row.takes_along)
+    # It was active when it was renewed, and is so never again.
+    along = {row.state: row for row in TABLE if row.event is Event.ERASED_ALONG}
+    assert along.keys() == {State.INACTIVE, State.FROZEN}
+    assert {(row.to, row.shown, row.alarm) for row in along.values()} == {(State.ERASED, None, None)}
+
+
 def test_only_an_active_signal_is_renewed_and_its_match_goes_on() -> None:
     assert [row.state for row in TABLE if row.event is Event.RENEWED] == [State.ACTIVE]
     assert next_state(State.ACTIVE, Event.RENEWED).room is None

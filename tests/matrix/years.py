@@ -120,7 +120,7 @@ def _is_news(card: Card) -> bool:
 
 def _about(card: Card) -> str:
     told: Mapping[str, Any] = card.wenk
-    return str(told.get("code") or told.get("signal") or told["ref"])
+    return str(told.get("code") or told.get("signal") or told.get("ref") or " ".join(told["refs"]))
 
 
 async def _until_it_is(moment: datetime, page: str) -> None:
@@ -156,11 +156,11 @@ async def years(folder: Path, begin: str, *, clients_too: bool = False, **region
         yield Years(play, clock)
 
 
-async def withdraws(seat: Seat, ref: str, why: str) -> list[str]:
-    """For whatever reason; their own other signals on that child."""
+async def withdraws(seat: Seat, ref: str, why: str) -> tuple[list[str], list[str]]:
+    """For whatever reason; what was erased along, and their own other signals on that child that are left."""
     answer = await seat.ask(f"!intrekken {ref} {why}")
     assert (answer.wenk["kind"], answer.wenk["ref"]) == ("signal.withdrawn", ref), answer.body
-    return list(answer.wenk["others"])
+    return answer.wenk["along"], answer.wenk["others"]
 
 
 async def ticks(seat: Seat, ref: str, whom: str = "") -> Mapping[str, Any]:

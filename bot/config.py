@@ -25,6 +25,8 @@ _LAW: Final = {"active_years": 2, "erase_years": 5}
 """The most that a region may choose: the leaflet's own terms."""
 _LINES: Final = 5
 _LONGEST_LINE: Final = 80
+_PARAGRAPHS: Final = 3
+_LONGEST_PARAGRAPH: Final = 300
 """So much fits in the leaflet."""
 _MOST_QUESTIONS: Final = 6
 _LAST_PORT: Final = 65535
@@ -176,6 +178,11 @@ def _check(config: Config) -> None:
             f"[region] {name} must be at most {_LINES} lines of 1 to {_LONGEST_LINE} characters",
             len(lines) <= _LINES and all(one.strip() and len(one) <= _LONGEST_LINE for one in lines),
         )
+    _demand(
+        f"[region] leaflet_text must be at most {_PARAGRAPHS} paragraphs of 1 to {_LONGEST_PARAGRAPH} characters",
+        len(region.leaflet_text) <= _PARAGRAPHS
+        and all(one.strip() and len(one) <= _LONGEST_PARAGRAPH for one in region.leaflet_text),
+    )
     _demand("[web] listen must be host:port, such as 127.0.0.1:8080", _is_address(config.web.listen))
 
 

@@ -93,6 +93,7 @@ class _Composer:
             "sections": _filled(parts["sections"], values),
             "back": parts["back"],
             "yours": _filled(parts["yours"], values),
+            "own_words": leaflet.own_words,
             "letter": None if leaflet.cover is None else self._letter(who, leaflet.cover),
         }
 

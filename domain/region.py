@@ -16,7 +16,7 @@ class Region:
     readable. After `notice_days` a family that was not told is asked about; telling it may be postponed for
     `postpone_days` at a time. `kindcheck`: the region's own questions, a line each.
     The leaflet says who is responsible (`controller`, empty: the executive of `name`) and, a line each, how to reach
-    `contact` and the data protection officer.
+    `contact` and the data protection officer; `leaflet_text` are the region's own words in it, a paragraph each.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Region:
     controller: str = ""
     contact: tuple[str, ...] = ()
     privacy_officer: tuple[str, ...] = ()
+    leaflet_text: tuple[str, ...] = ()
     basis: Literal["jeugdwet", "toestemming"] = "jeugdwet"
     active_years: int = 2
     erase_years: int = 5

@@ -58,6 +58,7 @@ class Leaflet(msgspec.Struct, frozen=True, kw_only=True):
     active_years: int
     erase_years: int
     erase_from: Literal["placed", "inactive"]
+    own_words: tuple[str, ...] = ()
     cover: Cover | None = None
 
 
@@ -107,6 +108,7 @@ def _leaflet(talk: Talk, signal: Signal, wishes: Wishes) -> Leaflet:
         controller=region.controller,
         contact=region.contact,
         privacy_officer=region.privacy_officer,
+        own_words=region.leaflet_text,
         basis=signal.basis,
         active_years=region.active_years,
         erase_years=region.erase_years,

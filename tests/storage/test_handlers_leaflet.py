@@ -141,14 +141,15 @@ async def test_it_is_the_regions_leaflet_on_the_ground_on_which_the_signal_was_p
     chosen = {
         "active_years": 1, "erase_years": 3, "erase_from": "inactive", "basis": "toestemming",
         "contact": ("Carins", "088 - 50 65 400"), "privacy_officer": ("fg@voorbeeld.nl",), "controller": "Het college",
-        "index_name": "ViF ZiZeO",
+        "index_name": "ViF ZiZeO", "leaflet_text": ("De computers staan in Nederland.",),
     }  # fmt: skip
     async with open_house(database_url, tmp_path, **chosen) as house:
         ref = await house.place(FATIMA)
         _shown, leaflet = await asked(house, f"folder {ref} brief")
-        expected = {name: value for name, value in chosen.items() if name != "index_name"}
+        expected = {name: value for name, value in chosen.items() if name not in {"index_name", "leaflet_text"}}
         assert {name: getattr(leaflet, name) for name in expected} == expected
         assert (leaflet.index, leaflet.region) == ("ViF ZiZeO", "Smallingerland")
+        assert leaflet.own_words == ("De computers staan in Nederland.",)
         assert leaflet.cover is not None
         assert leaflet.cover.erase_on.isoformat() == "2030-03-02"
         house.region = replace(house.region, basis="jeugdwet")

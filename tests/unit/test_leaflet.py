@@ -169,6 +169,7 @@ def test_each_version_is_a_front_and_a_back(language: str) -> None:
         language=language, region="Regio Zuid-Kennemerland en IJmond", index="Verwijsindex Fryslân ZiZeO",
         controller="het college van burgemeester en wethouders van de gemeente Súdwest-Fryslân",
         contact=("Een lange naam van de organisatie waar je met vragen terechtkunt", *["Nog een regel"] * 4),
+        own_words=("Zo lang als een alinea van de regio mag zijn.   " * 6,) * 3,
     )  # fmt: skip
     for basis in ("jeugdwet", "toestemming"):
         assert len(opened(make_pdf(msgspec.structs.replace(longest, basis=basis))).pages) == 4
@@ -249,6 +250,18 @@ def test_what_the_law_asks_for_is_there() -> None:
         assert "Vraag ernaar bij Smallingerland" in bare
 
 
+@pytest.mark.parametrize("language", ["nl", "en", "ar"])
+def test_the_region_may_add_its_own_words(language: str) -> None:
+    """As it wrote them, in both versions, and said to be Dutch to whoever has the leaflet read to them."""
+    words = "De computers staan in Nederland."
+    made = make_pdf(leaflet(language=language, own_words=(words,)))
+    assert printed(made).count(words) == 2
+    tree: Any = opened(made).trailer["/Root"]["/StructTreeRoot"]  # type: ignore[index]  # as above
+    plain = opened(make_pdf(leaflet(language=language)))
+    before: Any = plain.trailer["/Root"]["/StructTreeRoot"]  # type: ignore[index]  # as above
+    assert Counter(kinds(tree["/K"]))["/H3"] == Counter(kinds(before["/K"]))["/H3"] + 2
+
+
 def test_a_translation_that_nobody_checked_says_so() -> None:
     for language in LANGUAGES:
         note = compose(leaflet(language=language))["unchecked"]
@@ -260,7 +273,7 @@ def test_what_people_typed_is_never_markup() -> None:
     """It is printed as it stands, and can neither read a file nor end the text."""
     nasty = '#read("/etc/passwd") *x* _y_ $z$ = Kop \\ ] } " {region} <b> // `c`'
     everywhere = dict.fromkeys(("region", "index", "controller"), nasty) | dict.fromkeys(
-        ("contact", "privacy_officer"), (nasty,)
+        ("contact", "privacy_officer", "own_words"), (nasty,)
     )
     cover = msgspec.structs.replace(COVER, given=nasty, surname=nasty, professional=(nasty,))
     said = printed(make_pdf(leaflet(**everywhere, cover=cover))).replace(" ", "")

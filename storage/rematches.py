@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, delete, func, insert, literal, select, union_all
+from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, union_all
 
 from storage.schema import pair, rematch
 from storage.session import Repository
@@ -10,6 +10,17 @@ from storage.signals import Signal
 
 SOON_MS = 2_000
 """How long one waits: until the answer to whoever made it necessary is on its way."""
+# Said of each signal that ends, so built once.
+_COMPARED = union_all(
+    select(pair.c.high.label("number")).where(pair.c.low == bindparam("which")),
+    select(pair.c.low).where(pair.c.high == bindparam("which")),
+).subquery()
+_WANT_COMPARED = insert(rematch).from_select(
+    ["signal_id", "wanted_at"],
+    select(_COMPARED.c.number, bindparam("now", type_=BigInteger)).where(
+        _COMPARED.c.number.not_in(select(rematch.c.signal_id))
+    ),
+)
 _DUE = select(rematch.c.signal_id).order_by(rematch.c.wanted_at, rematch.c.signal_id)
 
 
@@ -22,12 +33,11 @@ class Rematches(Repository):
             await self._s.put(rematch, {"signal_id": number, "wanted_at": self._s.now_ms})
 
     async def want_compared(self, which: Signal) -> None:
-        """Those that were compared with this one: how long it takes does not tell how many there are."""
-        ends = (select(pair.c.high).where(pair.c.low == which.id), select(pair.c.low).where(pair.c.high == which.id))
-        compared = union_all(*ends).subquery()
-        await self._s.run(delete(rematch).where(rematch.c.signal_id.in_(select(compared.c.high))))
-        soon = select(compared.c.high, literal(self._s.now_ms, BigInteger))
-        await self._s.run(insert(rematch).from_select(["signal_id", "wanted_at"], soon))
+        """The same for those that were compared with this one: in one statement, which does not tell how many there are.
+
+        Who waits already is looked at after this anyway.
+        """
+        await self._s.run(_WANT_COMPARED, {"which": which.id, "now": self._s.now_ms})
 
     async def due(self, limit: int) -> Sequence[int]:
         """The signals whose turn it is, oldest first."""

@@ -33,7 +33,7 @@ class Rematches(Repository):
             await self._s.put(rematch, {"signal_id": number, "wanted_at": self._s.now_ms})
 
     async def want_compared(self, which: Signal) -> None:
-        """The same for those that were compared with this one: in one statement, which does not tell how many there are.
+        """The same for those that were compared with this one; one statement, which does not tell how many there are.
 
         Who waits already is looked at after this anyway.
         """

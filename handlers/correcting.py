@@ -14,6 +14,7 @@ from handlers.identity import identity
 from handlers.life import FAMILY, ahead_of, catch_up
 from handlers.matching import candidates, judge, match, tags_of
 from handlers.office import Office, Talk
+from handlers.postponing import when_to_look
 from handlers.signals import ADDRESS, BORN, GIVEN, REFERENCE, SURNAME, refusal, remarks
 from handlers.words import line
 from storage.pairs import SHOWN
@@ -48,7 +49,7 @@ async def correct(talk: Talk, given: Mapping[str, Any]) -> None:
     new = await uow.signals.correct(old, child, look_on, tags_of(child))
     # Whom one must tell follows from the birth date.
     notice = await uow.notices.get(new)
-    ask_on = None if new.state is State.INACTIVE else notice.next_look(talk.region.notice_days, uow.today)
+    ask_on = None if new.state is State.INACTIVE else await when_to_look(office, new, notice)
     await uow.notices.put(new, notice, ask_on)
     await uow.audit.write(talk.person.user_id, "signal.corrected", new.key)
     # What shows the old data; nor is that to be filled in for a brother or sister.

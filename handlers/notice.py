@@ -13,7 +13,7 @@ from handlers.command import BadValue, Command, Parameter, Who
 from handlers.dialogue import ask_again
 from handlers.life import all_caught_up, catch_up, hears
 from handlers.office import Office, Talk
-from handlers.postponing import POSTPONED, ask_to_postpone
+from handlers.postponing import POSTPONED, ask_to_postpone, when_to_look
 from handlers.signals import REFERENCE, whom
 from handlers.words import line
 from storage.signals import Signal
@@ -98,7 +98,7 @@ async def _tick(talk: Talk, signal: Signal, telling: Telling) -> None:
     # Who only says once more that it was done, does not change on which day that was.
     if told:
         notice = notice.tick(told, day)
-        look_on = None if signal.state is State.INACTIVE else notice.next_look(talk.region.notice_days, today)
+        look_on = None if signal.state is State.INACTIVE else await when_to_look(talk.office, signal, notice)
         await talk.uow.notices.put(signal, notice, look_on)
         await talk.uow.audit.write(talk.person.user_id, "notice.told", signal.key)
     await talk.answer(_told(signal, notice))

@@ -1,7 +1,8 @@
 """Telling a family later, for the child's safety: its professional asks, and a coordinator agrees or does not."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
+from domain.notice import Notice
 from handlers.asking import ask
 from handlers.cards import card, error
 from handlers.life import catch_up, hears
@@ -30,11 +31,22 @@ async def ask_to_postpone(talk: Talk, signal: Signal) -> None:
     if reference is None:
         await talk.answer(error("not_allowed", line("error.nobody_to_approve")))
         return
-    # Nobody is reminded while it waits: whatever the answer is, it says when to look again.
-    await uow.notices.look_again(signal, uow.today + _NEXT_DAY_BUT_ONE)
+    await uow.notices.look_again(signal, await when_to_look(talk.office, signal, notice))
     await uow.audit.write(talk.person.user_id, "notice.postponing", signal.key)
     text = line("notice.postponing", ref=signal.ref, approval=reference)
     await talk.answer(card("notice.postponing", text, ref=signal.ref, approval=reference))
+
+
+async def when_to_look(office: Office, signal: Signal, notice: Notice) -> date | None:
+    """On which day there may be something to say about a family; None: never.
+
+    Nobody is reminded while coordinators are being asked: whatever the answer is, it says when to look again.
+    """
+    day = notice.next_look(office.region.notice_days, office.uow.today)
+    asked = [each.subject for each in await office.uow.approvals.open_ones()]
+    if day is None or Subject(MATTER, signal.id, signal.ref) not in asked:
+        return day
+    return max(day, office.uow.today + _NEXT_DAY_BUT_ONE)
 
 
 async def is_to_postpone(office: Office, subject: Subject) -> bool:

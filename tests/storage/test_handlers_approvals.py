@@ -147,6 +147,18 @@ async def test_nobody_is_reminded_while_it_waits(both: House) -> None:
     assert said(both, FATIMA, REMINDED) == 1
 
 
+@pytest.mark.parametrize("doing", ["ingelicht {} ouders", "wijzig {}; voornaam; Sanna"])
+async def test_nor_if_its_professional_does_something_else_meanwhile(both: House, doing: str) -> None:
+    ref = await both.place(FATIMA, BETWEEN)
+    await on_day(both, 2)
+    assert (await both.answer(FATIMA, f"ingelicht {ref} uitstel"))["kind"] == "notice.postponing"
+    assert (await both.answer(FATIMA, doing.format(ref)))["kind"] != "error"
+    await both.pass_time(hours=23)
+    assert said(both, FATIMA, REMINDED) == 0
+    await both.pass_time(hours=1)  # nobody answered
+    assert both.last(FATIMA, "notice.refused")["ref"] == ref
+
+
 async def test_what_was_asked_is_not_asked_twice(both: House) -> None:
     ref, approval = await asked(both)
     assert (await both.answer(FATIMA, f"told {ref} postpone"))["approval"] == approval

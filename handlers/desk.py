@@ -14,9 +14,9 @@ from storage.people import Person
 
 async def open_desk(office: Office, user_id: str) -> None:
     """Somebody has a desk from now on, and its first card is `welcome`."""
-    desk = await office.uow.rooms.desk(user_id)
-    if await office.uow.outbox.pending_card(desk.id, "welcome") is None and (
-        await office.uow.outbox.latest(desk.id, "welcome") is None
+    desk = await office.uow.rooms.desk_id(user_id)
+    if await office.uow.outbox.pending_card(desk, "welcome") is None and (
+        await office.uow.outbox.latest(desk, "welcome") is None
     ):
         await welcome(office, user_id)
 

@@ -57,7 +57,7 @@ async def happen(office: Office, signal: Signal, event: Event, *, by: str = WENK
         await uow.signals.erase(signal)
         # It may be of a brother or sister; then their surname and address are typed once more.
         await uow.questions.drop(signal.owner, FAMILY)
-        await uow.clearing.drop_personal((await uow.rooms.desk(signal.owner)).id)
+        await uow.clearing.drop_personal(await uow.rooms.desk_id(signal.owner))
         return None
     ended_on = signal.ended_on
     if follows.to is State.INACTIVE and ended_on is None:
@@ -83,7 +83,7 @@ async def take_back_shown(office: Office, signal: Signal) -> None:
     """What coordinators see of it is emptied: who has to decide whether it is one child was shown whose it is."""
     uow = office.uow
     for coordinator in await uow.people.coordinators():
-        await uow.clearing.drop_personal((await uow.rooms.desk(coordinator.user_id)).id, signal.id)
+        await uow.clearing.drop_personal(await uow.rooms.desk_id(coordinator.user_id), signal.id)
 
 
 async def catch_up(office: Office, signal: Signal) -> Signal | None:

@@ -33,8 +33,8 @@ class Office:
     async def tell(self, user_id: str, card: Card) -> str:
         """Put a card on somebody's desk, in their language."""
         person = await self.uow.people.get(user_id)
-        desk = await self.uow.rooms.desk(user_id)
-        return await self.post(desk.id, card, person.language if person else self.region.language)
+        desk = await self.uow.rooms.desk_id(user_id)
+        return await self.post(desk, card, person.language if person else self.region.language)
 
     async def tell_coordinators(self, card: Card) -> None:
         for person in await self.uow.people.coordinators():

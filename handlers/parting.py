@@ -26,7 +26,7 @@ async def not_same(talk: Talk, _given: Mapping[str, Any]) -> None:
         await _remember(talk.office, own, other)
     await uow.audit.write(talk.person.user_id, "introduction.other_child", own.key)
     # They leave the room, which is emptied: only at the desk can the answer be read.
-    talk.room_id = (await uow.rooms.desk(talk.person.user_id)).id
+    talk.room_id = await uow.rooms.desk_id(talk.person.user_id)
     said = line("match.notsame", ref=joined.ref, signal=own.ref)
     await talk.answer(card("match.notsame", said, ref=joined.ref, signal=own.ref))
     await part(talk.office, joined, talk.person.user_id)

@@ -113,7 +113,7 @@ async def _admit(talk: Talk, admitted: Person) -> None:
     )
     await open_desk(talk.office, admitted.user_id)
     # Who had left the desk is invited again: this is how a coordinator lets somebody back in.
-    await uow.rooms.want((await uow.rooms.desk(admitted.user_id)).id, admitted.user_id)
+    await uow.rooms.want(await uow.rooms.desk_id(admitted.user_id), admitted.user_id)
 
 
 async def suspend(talk: Talk, given: Mapping[str, Any]) -> None:

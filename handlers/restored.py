@@ -25,7 +25,7 @@ async def set_back(office: Office, erased: Collection[str]) -> int:
         await leave(office, signal, at_once=True)
         await uow.audit.write(WENK, "signal.erased_again", signal.key)
         await uow.signals.erase(signal)
-        await uow.clearing.drop_personal((await uow.rooms.desk(signal.owner)).id)
+        await uow.clearing.drop_personal(await uow.rooms.desk_id(signal.owner))
         found += 1
     # What they asked may have been answered since.
     await uow.questions.drop_all()

@@ -19,6 +19,7 @@ from handlers.reviews import look_closer, repeat
 from handlers.words import line
 from storage.database import Storage
 from storage.inbox import Received
+from storage.signals import Signal
 from storage.unit import UnitOfWork
 
 BATCH = 50
@@ -122,9 +123,20 @@ async def count_due(storage: Storage) -> dict[str, int]:
 async def signals(office: Office, limit: int) -> int:
     """Signals that end, are erased, are about to end, or turn out to have nothing due yet."""
     found = await office.uow.signals.to_look_at(office.uow.today, limit)
+    await _read_ahead(office.uow, found)
     for signal in found:
         await look_at(office, signal)
     return len(found)
+
+
+async def _read_ahead(uow: UnitOfWork, found: Sequence[Signal]) -> None:
+    """Ask once for all what would be asked again for each of them."""
+    if not found:
+        return
+    owners = {signal.owner for signal in found}
+    await uow.people.look_up(owners)
+    await uow.rooms.look_up_desks(owners)
+    await uow.introductions.look_up([signal.id for signal in found])
 
 
 async def _look_at_some(office: Office, numbers: Sequence[int]) -> None:

@@ -1,6 +1,6 @@
 """Introductions: which professionals were brought together, and who still takes part."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, insert, select, update
 
 from storage.schema import introduction, participation
-from storage.session import REGION, Repository
+from storage.session import REGION, Repository, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,9 @@ class Introduction:
         return tuple(who for who in self.participants if who.active)
 
 
+_TAKE_PART = select(participation.c.signal_id).where(
+    participation.c.signal_id.in_(bindparam("signals", expanding=True)), participation.c.active
+)
 _OPEN_ONES_OF_SIGNALS = (
     select(participation.c.introduction_id)
     .join(introduction, introduction.c.id == participation.c.introduction_id)
@@ -53,6 +56,11 @@ _OPEN_ONES_OF_SIGNALS = (
 class Introductions(Repository):
     """Open, join, leave and close."""
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._alone: frozenset[int] = frozenset()
+        """Signals that take part in nothing, as far as that was looked up; forgotten as soon as anybody joins."""
+
     async def open(self, ref: str, call_by: date) -> int:
         self._s.effects += 1
         number: int = await self._s.value(
@@ -65,6 +73,7 @@ class Introductions(Repository):
     async def join(self, number: int, user_id: str, signal_id: int) -> None:
         """Take part, for the first time or again; somebody who comes back is announced anew."""
         self._s.effects += 1
+        self._alone = frozenset()
         await self._s.put(
             participation,
             {"introduction_id": number, "user_id": user_id, "signal_id": signal_id, "active": True, "arrived": False},
@@ -113,11 +122,16 @@ class Introductions(Repository):
 
     async def open_ones_of_signals(self, signals: Iterable[int]) -> Sequence[Introduction]:
         """The open introductions in which one of these signals actively takes part."""
-        wanted = list(signals)
+        wanted = [number for number in signals if number not in self._alone]
         if not wanted:
             return []
         rows = await self._s.all(_OPEN_ONES_OF_SIGNALS, {"signals": wanted})
         return await self._load([row.introduction_id for row in rows])
+
+    async def look_up(self, signals: Collection[int]) -> None:
+        """Ask for all these signals at once whether they take part; `open_ones_of_signals` then knows who does not."""
+        rows = await self._s.all(_TAKE_PART, {"signals": list(signals)})
+        self._alone = frozenset(signals) - {row.signal_id for row in rows}
 
     async def open_ones_of(self, user_id: str) -> Sequence[Introduction]:
         """The open introductions in which this professional actively takes part."""

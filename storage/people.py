@@ -1,6 +1,6 @@
 """Organisations, the people who work there, and the identities they showed first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ _PERSON = select(
     organisation.c.name.label("organisation_name"),
 ).outerjoin(organisation, organisation.c.id == person.c.organisation_id)
 _BY_ID = _PERSON.where(person.c.user_id == bindparam("user_id"))
+_BY_IDS = _PERSON.where(person.c.user_id.in_(bindparam("user_ids", expanding=True)))
 
 
 def _person(row: Row[Any]) -> Person:
@@ -78,6 +79,11 @@ class People(Repository):
             row = await self._s.one(_BY_ID, {"user_id": user_id})
             self._known[user_id] = _person(row) if row else None
         return self._known[user_id]
+
+    async def look_up(self, user_ids: Collection[str]) -> None:
+        """Ask for all these people at once; `get` then knows them."""
+        rows = await self._s.all(_BY_IDS, {"user_ids": list(user_ids)})
+        self._known.update((row.user_id, _person(row)) for row in rows)
 
     async def coordinators(self) -> Sequence[Person]:
         rows = await self._s.all(_PERSON.where(person.c.coordinator).order_by(person.c.user_id))

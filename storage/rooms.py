@@ -1,14 +1,14 @@
 """Rooms as they should be: the reconciler makes the server match this."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, bindparam, case, insert, or_, select, update
 
 from storage.schema import member, outbox, room
-from storage.session import REGION, Repository
+from storage.session import REGION, Repository, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ _FIND = {
     for column in ("id", "owner", "matrix_id", "introduction_id")
 }
 
+_DESKS = select(room.c.owner, room.c.id).where(room.c.owner.in_(bindparam("owners", expanding=True)))
+
 
 def _opaque() -> str:
     return "wenk-" + secrets.token_hex(16)
@@ -65,10 +67,26 @@ def _opaque() -> str:
 class Rooms(Repository):
     """Desks and the rooms of introductions."""
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._desks: dict[str, str] = {}
+        """Our ids of desks, by owner: once there is one it stays the same."""
+
     async def desk(self, user_id: str) -> Room:
         """The desk of this person: the one there is, or a new one that is wanted from now on."""
         found = await self._find("owner", user_id)
         return found or await self._add("desk", [user_id], owner=user_id)
+
+    async def desk_id(self, user_id: str) -> str:
+        """The same, for who only wants to post there; looked up once per unit of work."""
+        if user_id not in self._desks:
+            self._desks[user_id] = (await self.desk(user_id)).id
+        return self._desks[user_id]
+
+    async def look_up_desks(self, owners: Collection[str]) -> None:
+        """Ask for all these desks at once; `desk_id` then knows them."""
+        rows = await self._s.all(_DESKS, {"owners": list(owners)})
+        self._desks.update((row.owner, row.id) for row in rows)
 
     async def desk_of(self, user_id: str) -> Room | None:
         """The desk of this person, if there is one."""

@@ -30,6 +30,16 @@ async def test_a_desk_is_made_once(archive: Archive) -> None:
         assert (desk.purpose, desk.state, desk.matrix_id) == ("desk", "wanted", None)
 
 
+async def test_a_desk_that_was_looked_up_is_the_same_and_who_had_none_has_one(archive: Archive) -> None:
+    async with archive.storage.unit() as uow:
+        desk = await uow.rooms.desk(OWNER)
+    async with archive.storage.unit() as uow:
+        await uow.rooms.look_up_desks([OWNER, OTHER])
+        assert await uow.rooms.desk_id(OWNER) == desk.id
+        other = await uow.rooms.desk_id(OTHER)
+        assert desk.id != other == await uow.rooms.desk_id(OTHER) == (await uow.rooms.desk(OTHER)).id
+
+
 async def test_a_rooms_name_is_random_and_says_nothing(archive: Archive) -> None:
     async with archive.storage.unit() as uow:
         number = await uow.introductions.open("M-000001", uow.today)

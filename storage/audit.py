@@ -51,7 +51,7 @@ class AuditLog(Repository):
         head = await self.head()
         subject = on.audit_subject() if on else b""
         mac = self._mac(head.mac, (head.seq + 1, REGION, self._s.now_ms, who, what, subject))
-        await self._s.run(
+        self._s.later(
             _WRITE,
             {
                 "seq": head.seq + 1,

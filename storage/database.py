@@ -156,6 +156,7 @@ class Storage:
             await finish(self._commit(connection, unit))
 
     async def _commit(self, connection: AsyncConnection, unit: UnitOfWork) -> None:
+        await unit.flush()
         if unit.erased:
             await self._write_down(await self._settle(unit), unit, "erased", unit.erased)
         await connection.commit()

@@ -66,7 +66,7 @@ async def add(  # noqa: PLR0913 (one row, its columns)
 ) -> None:  # fmt: skip
     """One more thing to do in a room, after all that was to be done there before."""
     session.rooms_to_wake.add(room_id)
-    await session.run(
+    session.later(
         _ADD,
         {
             "region_id": REGION,

@@ -37,7 +37,7 @@ class Rematches(Repository):
 
         Who waits already is looked at after this anyway.
         """
-        await self._s.run(_WANT_COMPARED, {"which": which.id, "now": self._s.now_ms})
+        self._s.later(_WANT_COMPARED, {"which": which.id, "now": self._s.now_ms})
 
     async def due(self, limit: int) -> Sequence[int]:
         """The signals whose turn it is, oldest first."""

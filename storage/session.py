@@ -65,6 +65,7 @@ class Session:
         self.erased: list[str] = []
         self.rooms_to_wake: set[str] = set()
         self.rooms_to_settle: set[str] = set()
+        self._waiting: dict[Executable, list[Mapping[str, Any]]] = {}
 
     @property
     def today(self) -> date:
@@ -73,6 +74,19 @@ class Session:
     async def run(self, statement: Executable, values: Values | None = None) -> int:
         """Execute a change; the number of rows it met."""
         return (await self._execute(statement, values)).rowcount
+
+    def later(self, statement: Executable, values: Mapping[str, Any]) -> None:
+        """Execute a change before anything else is asked or changed, at the latest with the commit.
+
+        What is said again and again goes to the database together. Such statements must not depend on each other.
+        """
+        self._waiting.setdefault(statement, []).append(values)
+
+    async def flush(self) -> None:
+        """Execute what waits; who asks or changes anything need not think of it."""
+        waiting, self._waiting = self._waiting, {}
+        for statement, values in waiting.items():
+            await self._execute(statement, values if len(values) > 1 else values[0])
 
     async def put(self, table: Table, values: Mapping[str, Any]) -> None:
         """Insert a row, or change the one that has its primary key."""
@@ -89,9 +103,12 @@ class Session:
 
     async def run_sync(self, work: Callable[[Connection], None]) -> None:
         """Have something done on the connection that knows nothing of waiting."""
+        await self.flush()
         await finish(self._connection.run_sync(work))
 
     async def _execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
+        if self._waiting:
+            await self.flush()
         work = self._connection.execute(statement, values)
         # On SQLite nothing waits (storage/sqlite.py), so nothing can be cut off in the middle.
         return await (work if self._connection.dialect.name == "sqlite" else finish(work))

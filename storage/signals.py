@@ -227,7 +227,7 @@ class Signals(Repository):
 
     async def set_state(self, which: Signal, state: State, ended_on: date | None, look_on: date) -> Signal:
         self._s.effects += 1
-        await self._s.run(_SET_STATE, {"which": which.id, "to": state, "ended": ended_on, "look": look_on})
+        self._s.later(_SET_STATE, {"which": which.id, "to": state, "ended": ended_on, "look": look_on})
         return replace(which, state=state, ended_on=ended_on)
 
     async def remind(self, which: Signal, look_on: date) -> None:

@@ -87,6 +87,10 @@ class UnitOfWork:
         """The references of the signals that this unit erases."""
         return tuple(self._session.erased)
 
+    async def flush(self) -> None:
+        """Everything that was changed is in the transaction, which may be committed."""
+        await self._session.flush()
+
     def check(self) -> None:
         """No audit row, no effect: raises Unaudited if something changed and nobody wrote it down."""
         if self._session.effects and not self._session.audited:

@@ -61,6 +61,13 @@ async def lapse(office: Office, limit: int) -> int:
     return len(due)
 
 
+async def catch_up_on(office: Office, subject: Subject) -> None:
+    """What nobody answered about this within the day lapses now: it is over by rights, also when the sweep is late."""
+    for each in await office.uow.approvals.open_ones():
+        if each.subject == subject:
+            await _by_now(office, each)
+
+
 async def _list(talk: Talk) -> None:
     lines: list[Line] = []
     shown: list[dict[str, str]] = []

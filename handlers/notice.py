@@ -8,14 +8,16 @@ from typing import Any
 
 from domain.life import State
 from domain.notice import ADDRESSEES, BadDay, Chase, Notice, check_told_on, parse_day
+from handlers.approvals import catch_up_on
 from handlers.cards import Card, card, error
 from handlers.command import BadValue, Command, Parameter, Who
 from handlers.dialogue import ask_again
 from handlers.life import all_caught_up, catch_up, hears
 from handlers.office import Office, Talk
-from handlers.postponing import POSTPONED, ask_to_postpone, when_to_look
+from handlers.postponing import MATTER, POSTPONED, ask_to_postpone, when_to_look
 from handlers.signals import REFERENCE, whom
 from handlers.words import line
+from storage.approvals import Subject
 from storage.signals import Signal
 
 _WHO = {
@@ -72,10 +74,9 @@ async def tell_family(talk: Talk, given: Mapping[str, Any]) -> None:
     telling: Telling = given.get("told", Telling())
     if signal is None:
         await talk.answer(error("not_found"))
-    elif telling.postpone:
-        await ask_to_postpone(talk, signal)
-    else:
-        await _tick(talk, signal, telling)
+        return
+    await catch_up_on(talk.office, Subject(MATTER, signal.id, signal.ref))
+    await (ask_to_postpone(talk, signal) if telling.postpone else _tick(talk, signal, telling))
 
 
 async def _tick(talk: Talk, signal: Signal, telling: Telling) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from domain.life import State
 from domain.notice import Notice
 from handlers.asking import ask
 from handlers.cards import card, error
@@ -19,6 +20,9 @@ _NEXT_DAY_BUT_ONE = timedelta(days=2)
 async def ask_to_postpone(talk: Talk, signal: Signal) -> None:
     """Put it to the coordinators, unless there is nothing to postpone or it was asked already."""
     uow = talk.uow
+    if signal.state is State.INACTIVE:
+        await talk.answer(error("not_allowed", line("error.ended_anyway", ref=signal.ref)))
+        return
     notice = await uow.notices.get(signal)
     if not notice.left:
         await talk.answer(error("not_allowed", line("error.all_told", ref=signal.ref)))
@@ -50,9 +54,11 @@ async def when_to_look(office: Office, signal: Signal, notice: Notice) -> date |
 
 
 async def is_to_postpone(office: Office, subject: Subject) -> bool:
-    """There still is a family to be told."""
+    """There still is a family to be told; nobody is reminded of a signal that has ended."""
     signal = await _signal(office, subject)
-    return signal is not None and bool((await office.uow.notices.get(signal)).left)
+    if signal is None or signal.state is State.INACTIVE:
+        return False
+    return bool((await office.uow.notices.get(signal)).left)
 
 
 async def postpone(office: Office, subject: Subject, decision: Decision) -> None:

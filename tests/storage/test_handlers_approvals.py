@@ -135,6 +135,32 @@ async def test_after_a_day_it_lapses_also_when_the_sweep_is_late(both: House, *,
     assert said(both, FATIMA, REMINDED) == 1
 
 
+@pytest.mark.parametrize("swept", [True, False])
+async def test_who_asks_again_after_the_day_gets_a_new_number(both: House, *, swept: bool) -> None:
+    ref, first = await asked(both)
+    both.now += timedelta(days=1)
+    if swept:
+        await both.sweep()
+    answer = await both.answer(FATIMA, f"ingelicht {ref} uitstel")
+    assert answer["kind"] == "notice.postponing"
+    assert answer["approval"] != first
+    await both.sweep()
+    assert (said(both, FATIMA, "notice.refused"), said(both, ANNA, "approval.lapsed")) == (1, 1)
+    assert (await both.answer(ANNA, f"akkoord {answer['approval']}"))["decision"] == "yes"
+    assert both.last(FATIMA, "notice.postponed")["ref"] == ref
+
+
+async def test_nothing_is_postponed_of_a_signal_that_ended(both: House) -> None:
+    ref, approval = await asked(both)
+    await both.say(FATIMA, f"intrekken {ref} klaar")
+    answer = await both.answer(FATIMA, f"ingelicht {ref} uitstel")
+    assert (answer["kind"], answer["code"]) == ("error", "not_allowed")
+    assert both.cards[FATIMA][-1]["body"].startswith(f"Signaal {ref} is gestopt.")
+    assert (await both.answer(ANNA, "akkoord"))["approvals"] == []
+    assert (await both.answer(BERT, f"akkoord {approval}"))["decision"] == "lapsed"
+    assert (said(both, FATIMA, "notice.postponed"), said(both, FATIMA, "notice.refused")) == (0, 0)
+
+
 async def test_nobody_is_reminded_while_it_waits(both: House) -> None:
     ref = await both.place(FATIMA, BETWEEN)
     await on_day(both, 2)

@@ -1,8 +1,9 @@
 """Who is introduced to whom: one joins only if matched with every active participant."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 
 
 class Pairing(StrEnum):
@@ -20,6 +21,25 @@ class Pairing(StrEnum):
 
 Decided = Callable[[int, int], Pairing | None]
 """What was decided about two signals; None: they were never compared, or not found alike."""
+
+
+def contradicted(signal: int, decided: Mapping[int, Pairing], others: Decided) -> frozenset[tuple[int, int]]:
+    """The pairs that were matched for certain and cannot all be one child, the older of each first.
+
+    Of three of which two are known to be two children, the third is not the same as both: `Anna` is the same as `Anna
+    Maria` and as `Anna Sophia`, until these are known to be twins, and a coordinator says which she is. `decided`:
+    about the signal; what a coordinator decided stands. `others` is asked with the older first.
+    """
+    refused = [number for number, pairing in decided.items() if pairing is Pairing.REFUSED]
+    matched = [number for number, pairing in decided.items() if pairing.matched]
+    doubtful: set[tuple[int, int]] = set()
+    for apart, same in product(refused, matched):
+        between = others(min(apart, same), max(apart, same))
+        if between is None or not between.matched:
+            continue
+        sides = ((signal, decided[same]), (apart, between))
+        doubtful |= {(min(one, same), max(one, same)) for one, side in sides if side is Pairing.AUTO}
+    return frozenset(doubtful)
 
 
 @dataclass(frozen=True, slots=True)

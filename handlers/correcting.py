@@ -67,7 +67,7 @@ async def correct(talk: Talk, given: Mapping[str, Any]) -> None:
 async def _judge_anew(office: Office, old: Signal, new: Signal) -> None:
     """Which of the decisions do not stand with the new data: coordinators are asked, in a moment.
 
-    Apart from the answer (handlers.reviews.look_closer), and what is written here is written whether there are any or
+    Apart from the answer (handlers.doubts.look_closer), and what is written here is written whether there are any or
     not: the owner must not be able to tell. A refusal stands, unless they are surely one child now and were not
     before. A question that nothing speaks for any more is dropped, but not if they were brought together: two
     corrections in a row would make it be forgotten.

@@ -84,7 +84,7 @@ async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
     """Match an active signal with the `candidates` found, now that it is new, is another child's or may be heard again.
 
     Only what is certain: this is part of what its owner waits for, and takes as long whether there is a doubt or not.
-    Doubts are looked for in a moment (handlers.reviews.look_closer). Frozen signals and those of suspended
+    Doubts are looked for in a moment (handlers.doubts.look_closer). Frozen signals and those of suspended
     professionals are matched silently: it comes out when they may be heard again.
     """
     decided = await pair_up(office, new, (await judged(office, new, found))[Pairing.AUTO])

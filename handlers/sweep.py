@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from domain.region import Region
 from handlers.approvals import lapse
 from handlers.cards import card
+from handlers.doubts import look_closer
 from handlers.leaving import close
 from handlers.life import look_at
 from handlers.notice import remind, remind_of
 from handlers.office import Message, Office, Proof
 from handlers.reception import cannot_open, receive
-from handlers.reviews import look_closer, repeat
+from handlers.reviews import repeat
 from handlers.words import line
 from storage.database import Storage
 from storage.inbox import Received

@@ -127,6 +127,33 @@ async def test_who_waited_for_one_of_them_is_taken_up(house: House) -> None:
     assert {who["user_id"] for who in house.last(LIN, "match.notice")["participants"]} == {FATIMA}
 
 
+async def test_who_is_silent_and_was_the_same_as_both_is_asked_about(house: House) -> None:
+    """Lin's child was surely that of both, who turn out to have two: which of them hers is, a coordinator says."""
+    hers = await house.place(LIN)
+    await house.answer(ANNA, f"professional schorsen {LIN}")
+    await met(house, FATIMA, JOOST)
+    await house.speak_in(FATIMA, "!anderkind")
+    assert "review.opened" not in house.kinds(ANNA)
+    await house.look_closer()
+    waiting = (await house.answer(ANNA, "beoordelen"))["refs"]
+    assert len(waiting) == 2
+    await house.answer(ANNA, f"professional herstellen {LIN}")
+    await house.pass_time(days=1)
+    assert "match.notice" not in house.kinds(LIN)
+    async with house.storage.reading() as uow:
+        signal = await uow.signals.by_ref(hers)
+        assert signal is not None
+        (fatima,) = await uow.signals.of_owner(FATIMA)
+        about = {ref: await uow.reviews.get(ref) for ref in waiting}
+    for ref, review in about.items():
+        assert review is not None
+        assert signal.id in {review.low, review.high}
+        await house.answer(ANNA, f"beoordelen {ref} {'nee' if fatima.id in {review.low, review.high} else 'ja'}")
+    await house.look_closer()
+    assert {who["user_id"] for who in house.last(LIN, "match.notice")["participants"]} == {JOOST}
+    assert house.kinds(LIN).count("match.notice") == 1
+
+
 @pytest.mark.parametrize("proof", [proof for proof in Proof if proof is not Proof.PROVEN])
 async def test_what_is_not_proven_parts_nobody(house: House, proof: Proof) -> None:
     await met(house, FATIMA, JOOST)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.introducing import Decided, Group, Meeting, Pairing, Plan, plan
+from domain.introducing import Decided, Group, Meeting, Pairing, Plan, contradicted, plan
 
 AUTO, CONFIRMED, REFUSED, REVIEW = Pairing.AUTO, Pairing.CONFIRMED, Pairing.REFUSED, Pairing.REVIEW
 Pairings = Mapping[frozenset[int], Pairing | None]
@@ -25,6 +25,29 @@ def planned(groups: list[Group], others: Mapping[int, Pairing], between: Mapping
     pairings |= {frozenset(pair): pairing for pair, pairing in between.items()}
     matched = [other for other, pairing in others.items() if pairing.matched]
     return plan(ME, matched, groups, says(pairings))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "third", "doubtful"),
+    [
+        (REFUSED, AUTO, AUTO, {(2, ME), (1, 2)}),
+        (REFUSED, CONFIRMED, AUTO, {(1, 2)}),
+        (REFUSED, AUTO, CONFIRMED, {(2, ME)}),
+        (REFUSED, CONFIRMED, CONFIRMED, set()),
+        (REFUSED, AUTO, REFUSED, set()),
+        (REFUSED, AUTO, REVIEW, set()),
+        (REFUSED, AUTO, None, set()),
+        (REFUSED, REVIEW, AUTO, set()),
+        (AUTO, AUTO, AUTO, set()),
+        (REVIEW, AUTO, AUTO, set()),
+    ],
+)
+def test_of_three_of_which_two_are_two_children_the_third_is_not_both(
+    first: Pairing, second: Pairing, third: Pairing | None, doubtful: set[tuple[int, int]]
+) -> None:
+    """`first` and `second`: between me and 1 and 2; `third`: between these. What a coordinator said is not asked."""
+    pairings = {(1, 2): third}
+    assert contradicted(ME, {1: first, 2: second}, lambda one, other: pairings[one, other]) == doubtful
 
 
 @pytest.mark.parametrize("pairing", [AUTO, CONFIRMED])

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from domain.address import parse_house
@@ -11,8 +11,7 @@ from domain.names import fold, given_names, surname_key, surname_parts
 from domain.profile import Profile
 
 COLUMNS = ("id", "given_names", "surname", "date_of_birth", "street", "house_number", "postcode", "place")
-"""All have to be there, in any order; any cell but `id` may be empty. `place` is compared beside a
-foreign postcode only, which may be that of several; a Dutch one says it, and a place is spelled in many ways."""
+"""All have to be there, in any order; any cell but `id` may be empty. How much `place` says: `domain.levels.Place`."""
 
 
 class NotTheColumns(Exception):
@@ -84,7 +83,7 @@ def profile(cells: Sequence[str]) -> Profile:
     """How the child of a row is compared; the cells in the order of COLUMNS. Raises Unreadable."""
     _, given, surname, born, street, house, postcode, place = cells
     number, suffix = parse_house(house)
-    known = Profile(
+    return Profile(
         given=given_names(given),
         surname=surname_parts(surname),
         whole_surname="".join(surname_key(surname)),
@@ -93,8 +92,8 @@ def profile(cells: Sequence[str]) -> Profile:
         number=number,
         suffix=suffix,
         street=fold(street),
+        place=fold(place),
     )
-    return replace(known, place=fold(place)) if known.postcode and not known.dutch_home else known
 
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})|([0-9]{4})([0-9]{2})([0-9]{2})", re.ASCII)

@@ -86,7 +86,10 @@ class Street(StrEnum):
 
 
 class Place(StrEnum):
-    """How places agree; not known, too, in a country whose postcodes say it, as the Dutch ones do."""
+    """How places agree; of two foreign addresses only, whose postcodes may be those of several places.
+
+    A Dutch postcode says it, and a place is spelled in many ways.
+    """
 
     SAME = "place.same"
     TYPO = "place.typo"
@@ -283,7 +286,7 @@ def _street_level(one: Profile, other: Profile) -> Street:
 
 
 def _place_level(one: Profile, other: Profile) -> Place:
-    return _spelled(Place, one.place, other.place)
+    return _spelled(Place, one.place, other.place) if one.foreign_home and other.foreign_home else Place.UNKNOWN
 
 
 _Spelled = TypeVar("_Spelled", Street, Place)

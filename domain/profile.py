@@ -54,6 +54,11 @@ class Profile:
         return not self.dutch_home and bool(self.postcode or self.street)
 
     @property
+    def foreign_home(self) -> bool:
+        """The postcode is a foreign one."""
+        return bool(self.postcode) and not self.dutch_home
+
+    @property
     def dutch_home(self) -> bool:
         """The postcode is a Dutch one, which is a few doors of one street; a foreign one may be a town."""
         return len(self.postcode) == _DUTCH and self.postcode[:4].isdecimal() and self.postcode[4:].isalpha()

@@ -15,6 +15,7 @@ from handlers.people import COMMANDS as PEOPLE
 from handlers.renewing import COMMANDS as RENEWING
 from handlers.reviews import COMMANDS as REVIEWS
 from handlers.signals import COMMANDS as SIGNALS
+from handlers.withdrawing import COMMANDS as WITHDRAWING
 from handlers.words import line
 from storage.rooms import Room
 
@@ -27,7 +28,7 @@ UNANSWERED = frozenset({"notice", "reaction"})
 
 def all_commands() -> Commands:
     """Everything that can be said at a desk, in the order in which help shows it."""
-    own = (*SIGNALS, *RENEWING, *CORRECTING, *NOTICE, *LEAFLET, *KINDCHECK)
+    own = (*SIGNALS, *WITHDRAWING, *RENEWING, *CORRECTING, *NOTICE, *LEAFLET, *KINDCHECK)
     return Commands((*own, *desk_commands(lambda: commands.all), *REVIEWS, *APPROVALS, *PEOPLE))
 
 

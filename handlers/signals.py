@@ -1,4 +1,7 @@
-"""The story of a signal, in the order in which it happens: proposed, placed, listed, withdrawn."""
+"""The story of a signal, in the order in which it happens: proposed, placed, listed.
+
+It goes on in `notice`, `correcting`, `renewing` and `withdrawing`.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,14 +14,14 @@ from domain.address import parse_address
 from domain.birth import NotBorn, TooOld, check_age, parse_birth_date
 from domain.calendar import midnight
 from domain.child import Child
-from domain.life import Event, NotPossible, State, next_look, plan
+from domain.life import State, next_look, plan
 from domain.names import check_name
 from domain.notice import must_tell
 from handlers.cards import Card, card, error
-from handlers.command import BadValue, Command, Parameter, Who, one_of, reference_of
+from handlers.command import BadValue, Command, Parameter, Who, reference_of
 from handlers.dialogue import ask_again, propose
 from handlers.identity import identity
-from handlers.life import FAMILY, all_caught_up, catch_up, happen
+from handlers.life import FAMILY, all_caught_up
 from handlers.matching import candidates, is_one_child, match, remember_refusals, tags_of
 from handlers.office import Talk
 from handlers.words import Line, line
@@ -144,53 +147,6 @@ async def list_signals(talk: Talk, given: Mapping[str, Any]) -> None:
     await uow.audit.write(talk.person.user_id, "signal.listed")
 
 
-async def withdraw_signal(talk: Talk, given: Mapping[str, Any]) -> None:
-    """Done: it becomes inactive. Mistake or deceased: it is erased at once, and what it was renewed from.
-
-    What renewed it stays: its ground was confirmed anew. The answer says so.
-    """
-    owned = await talk.uow.signals.owned(talk.person.user_id, given["ref"])
-    signal = await catch_up(talk.office, owned) if owned is not None else None
-    if signal is None:
-        await talk.answer(error("not_found"))
-        return
-    event = Event(given["reason"])
-    chain = await all_caught_up(talk.office, await talk.uow.signals.chain_of(signal))
-    along = [each.ref for each in chain if each.id < signal.id and event is not Event.DONE]
-    after = [each.ref for each in chain if each.id > signal.id]
-    try:
-        await happen(talk.office, signal, event, by=talk.person.user_id)
-    except NotPossible:
-        ended = line("error.already_inactive", ref=signal.ref)
-        renewed = line("error.already_renewed", ref=signal.ref, renewal=after[-1]) if after else ended
-        await talk.answer(error("not_allowed", renewed))
-        return
-    others = [] if event is Event.DONE else await _others_on(talk, signal, after)
-    await talk.answer(
-        card(
-            "signal.withdrawn",
-            line(f"signal.withdrawn.{event}", ref=signal.ref),
-            *((line("signal.withdrawn.along", refs=", ".join(along)),) if along else ()),
-            *(line(f"signal.withdrawn.other.{event}", ref=ref) for ref in others),
-            ref=signal.ref,
-            along=along,
-            others=others,
-        )
-    )
-
-
-async def _others_on(talk: Talk, signal: Signal, renewals: Sequence[str]) -> list[str]:
-    """Somebody's own other signals on the same child, such as the last that renewed it: what is so may be so of those.
-
-    Not erased along with it: one of them may have been right. The last of `renewals` takes the others along.
-    """
-    own = await candidates(talk.office, signal.child, of=talk.person.user_id)
-    alike = [
-        each.ref for each in own if each.id != signal.id and await is_one_child(talk.office, signal.child, each.child)
-    ]
-    return [ref for ref in dict.fromkeys([*alike, *renewals]) if ref not in renewals[:-1]]
-
-
 def _line_of(signal: Signal, newest: Signal) -> Line:
     name = f"{signal.child.given} {signal.child.surname}"
     if newest.id != signal.id and signal.state is State.INACTIVE:
@@ -284,24 +240,4 @@ COMMANDS = (
         by_words=True,
         act=list_signals,
     ),
-    Command(
-        name="withdraw",
-        words={"nl": ("intrekken",), "en": ("withdraw",)},
-        who=Who.PROFESSIONAL,
-        parameters=(
-            REFERENCE,
-            Parameter(
-                "reason",
-                one_of(
-                    {
-                        "klaar": Event.DONE, "done": Event.DONE,
-                        "fout": Event.MISTAKE, "mistake": Event.MISTAKE,
-                        "overleden": Event.DECEASED, "deceased": Event.DECEASED,
-                    }
-                ),
-            ),
-        ),
-        by_words=True,
-        act=withdraw_signal,
-    ),
-)  # fmt: skip
+)

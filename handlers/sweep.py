@@ -1,11 +1,10 @@
 """What time does.
 
-Each step asks what is due now, does it in units of work of its own, and may run again at any moment.
+Each step (`handlers.steps`) asks what is due now, does it in units of work of its own, and may run again at any moment.
 """
 
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 
 from domain.region import Region
 from handlers.approvals import lapse
@@ -17,13 +16,13 @@ from handlers.notice import remind, remind_of
 from handlers.office import Message, Office, Proof
 from handlers.reception import cannot_open, receive
 from handlers.reviews import repeat
+from handlers.steps import Apart, Step, run, run_all
 from handlers.words import line
 from storage.database import Storage
 from storage.inbox import Received
 from storage.signals import Signal
 from storage.unit import UnitOfWork
 
-BATCH = 50
 _ALL = 1_000_000
 KEY_PATIENCE_MS = 30 * 60_000
 """How long a message waits for its key before its sender is asked to repeat it."""
@@ -32,83 +31,16 @@ MAIL_KEPT_MS = 90 * 24 * 3_600_000
 _HEAD_OF_AUDIT = "audit.head"
 
 
-@dataclass(frozen=True, slots=True)
-class Apart:
-    """How to do apart what a batch could not: the numbers of the signals that are due, unopened, in groups.
-
-    Those of a group are done together, as one card may name them all; or each by itself, if even that does not do.
-    """
-
-    groups: Callable[[UnitOfWork], Awaitable[Sequence[Sequence[int]]]]
-    act: Callable[[Office, Sequence[int]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """`act` does about so much of what is due, and says how much it was; `count` how much there is, by an index.
-
-    Who did less left nothing. `apart`: so that a signal that is damaged is the only one that waits.
-    """
-
-    act: Callable[[Office, int], Awaitable[int]]
-    count: Callable[[UnitOfWork], Awaitable[int]]
-    apart: Apart | None = None
-
-    @property
-    def name(self) -> str:
-        return self.act.__name__
-
-
 async def run_due(storage: Storage, region: Region) -> int:
-    """Do all that is due; how much it was.
-
-    A step that fails does not keep the others from being done, nor one signal the other signals. The first fault is
-    raised in the end: what failed is due still, and is tried again at the next tick.
-    """
-    done, faults = 0, []
-    for step in STEPS:
-        try:
-            done += await _run(storage, region, step)
-        except Exception as fault:  # noqa: BLE001 (raised below)
-            faults.append(fault)
-    if faults:
-        raise faults[0]
-    return done
+    """Do all that is due; how much it was. Raises the first fault, once all else is done."""
+    return await run_all(storage, region, STEPS)
 
 
 async def run_rematches(storage: Storage, region: Region) -> int:
     """Only those, which cannot wait for the next minute; how many. Nobody is kept waiting if there are none."""
     async with storage.reading() as uow:
         waiting = await uow.rematches.count()
-    return await _run(storage, region, _REMATCHES) if waiting else 0
-
-
-async def _run(storage: Storage, region: Region, step: Step) -> int:
-    done, met = 0, BATCH
-    while met >= BATCH:
-        try:
-            async with storage.unit() as uow:
-                met = await step.act(Office(uow, region), BATCH)
-        except Exception:
-            if step.apart is not None:
-                await _do_apart(storage, region, step.apart)
-            raise
-        done += met
-    return done
-
-
-async def _do_apart(storage: Storage, region: Region, apart: Apart) -> None:
-    """Each group in a unit of work of its own: a signal in one of them is damaged, the others are due all the same."""
-    async with storage.reading() as uow:
-        waiting = deque(await apart.groups(uow))
-    while waiting:
-        group = waiting.popleft()
-        try:
-            async with storage.unit() as uow:
-                await apart.act(Office(uow, region), group)
-        except Exception:  # noqa: BLE001 (the batch's own fault is raised, and names the part)
-            if len(group) > 1:
-                waiting.extend([number] for number in group)
+    return await run(storage, region, _REMATCHES) if waiting else 0
 
 
 async def count_due(storage: Storage) -> dict[str, int]:

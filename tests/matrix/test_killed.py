@@ -15,7 +15,7 @@ from tests.matrix.killing import Pair, a_pair
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-BY_CHANCE: Final = {"GET rooms/messages", "GET versions", "commit handlers.sweep._run"}
+BY_CHANCE: Final = {"GET rooms/messages", "GET versions", "commit handlers.steps.run"}
 """What comes only if a long poll ends while a room is being made, or once a minute."""
 
 

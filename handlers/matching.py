@@ -92,17 +92,17 @@ async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
     await office.uow.rematches.want(new.id)
 
 
-async def remember_refusals(office: Office, new: Signal, found: Sequence[Signal]) -> None:
+async def remember_doubts(office: Office, new: Signal, found: Sequence[Signal]) -> None:
     """Two children stay two when one of them is signalled anew by the same professional, typed as before.
 
-    A yes is not carried over: nobody is introduced over what was looked at years ago. What it depends on is their own,
+    What a coordinator is being asked is asked about the new signal. A yes is not carried over: nobody is introduced over what was looked at years ago. What it depends on is their own,
     so that how long it takes tells nothing of others.
     """
     own = [each for each in found if each.owner == new.owner and each.state is State.INACTIVE]
     before = [each for each in own if identical(each.child, new.child)]
     if before:
         # The oldest first; the last one has what was said of those before it.
-        await office.uow.renewals.refuse_as(before[-1], new)
+        await office.uow.renewals.doubt_as(before[-1], new)
 
 
 async def pair_up(office: Office, signal: Signal, sure: Sequence[Signal]) -> Mapping[int, Pairing]:

@@ -22,7 +22,7 @@ from handlers.command import BadValue, Command, Parameter, Who, reference_of
 from handlers.dialogue import ask_again, propose
 from handlers.identity import identity
 from handlers.life import FAMILY, all_caught_up
-from handlers.matching import candidates, is_one_child, match, remember_refusals, tags_of
+from handlers.matching import candidates, is_one_child, match, remember_doubts, tags_of
 from handlers.office import Talk
 from handlers.words import Line, line
 from storage.signals import Signal
@@ -85,7 +85,7 @@ async def place_signal(talk: Talk, given: Mapping[str, Any]) -> None:
         )
     )
     await uow.questions.put(talk.person.user_id, FAMILY, answer_id, family)
-    await remember_refusals(talk.office, signal, found)
+    await remember_doubts(talk.office, signal, found)
     await match(talk.office, signal, found)
 
 

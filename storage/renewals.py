@@ -24,17 +24,24 @@ class Renewals(Repository):
         told = select(literal(new.id), disclosure.c.told, disclosure.c.how, disclosure.c.told_at)
         of_old = told.where(disclosure.c.signal_id == old.id).order_by(disclosure.c.id)
         await self._s.run(insert(disclosure).from_select(["signal_id", "told", "how", "told_at"], of_old))
-        other = case((review.c.low == old.id, review.c.high), else_=review.c.low)
-        undecided = update(review).where(_either(review, old), review.c.decision == Answer.OPEN)
-        await self._s.run(undecided.values(low=other, high=new.id))
+        await self._move_reviews(old, new)
         takes_part = update(participation).where(participation.c.signal_id == old.id, participation.c.active)
         await self._s.run(takes_part.values(signal_id=new.id))
         await self._s.run(update(rematch).where(rematch.c.signal_id == old.id).values(signal_id=new.id))
 
-    async def refuse_as(self, old: Signal, new: Signal) -> None:
-        """What was said not to be on the same child as the old one is not on that of the new one either."""
+    async def doubt_as(self, old: Signal, new: Signal) -> None:
+        """What was said not to be on the same child as the old one is not on that of the new one either.
+
+        What a coordinator is being asked about the old one is asked about the new one alone.
+        """
         self._s.effects += 1
-        await self._copy_pairs(old, new, pair.c.verdict == Pairing.REFUSED)
+        await self._copy_pairs(old, new, pair.c.verdict.in_([Pairing.REFUSED, Pairing.REVIEW]))
+        await self._move_reviews(old, new)
+
+    async def _move_reviews(self, old: Signal, new: Signal) -> None:
+        other = case((review.c.low == old.id, review.c.high), else_=review.c.low)
+        undecided = update(review).where(_either(review, old), review.c.decision == Answer.OPEN)
+        await self._s.run(undecided.values(low=other, high=new.id))
 
     async def _copy_pairs(self, old: Signal, new: Signal, *which: ColumnElement[bool]) -> None:
         # The new one is the youngest of all signals, so it is the higher of each pair.

@@ -170,6 +170,25 @@ async def test_placed_anew_it_is_the_same_two_children_still(house: House, who: 
     assert house.kinds(ANNA).count("review.opened") == reviews + 1
 
 
+@pytest.mark.parametrize("who", [FATIMA, JOOST])
+async def test_what_is_being_asked_is_asked_of_who_is_placed_anew_and_not_twice(house: House, who: str) -> None:
+    typed = {FATIMA: SANNE, JOOST: MAYBE}
+    placed = {each: await house.place(each, command) for each, command in typed.items()}
+    await house.look_closer()
+    await house.answer(who, f"intrekken {placed[who]} klaar")
+    await house.place(who, typed[who])
+    await house.pass_time(hours=1)
+    await house.look_closer()
+    assert house.kinds(ANNA).count("review.opened") == 1
+    (waiting,) = (await house.answer(ANNA, "beoordelen"))["refs"]
+    assert not introduced(house)
+    await house.answer(ANNA, f"beoordelen {waiting} ja")
+    await house.pass_time(days=2)
+    assert introduced(house)
+    assert house.kinds(ANNA).count("review.opened") == 1
+    assert "match.earlier" not in {*house.kinds(FATIMA), *house.kinds(JOOST)}
+
+
 async def test_a_yes_is_asked_for_anew(house: House) -> None:
     mine = await house.place(FATIMA)
     await house.place(JOOST, MAYBE)

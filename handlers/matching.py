@@ -95,8 +95,9 @@ async def match(office: Office, new: Signal, found: Sequence[Signal]) -> None:
 async def remember_doubts(office: Office, new: Signal, found: Sequence[Signal]) -> None:
     """Two children stay two when one of them is signalled anew by the same professional, typed as before.
 
-    What a coordinator is being asked is asked about the new signal. A yes is not carried over: nobody is introduced over what was looked at years ago. What it depends on is their own,
-    so that how long it takes tells nothing of others.
+    What a coordinator is being asked is asked about the new signal. A yes is not carried over: nobody is introduced
+    over what was looked at years ago. What it depends on is their own, so that how long it takes tells nothing of
+    others.
     """
     own = [each for each in found if each.owner == new.owner and each.state is State.INACTIVE]
     before = [each for each in own if identical(each.child, new.child)]

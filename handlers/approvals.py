@@ -88,12 +88,11 @@ async def _list(talk: Talk) -> None:
 async def _by_now(office: Office, which: Approval) -> Decision:
     """What is decided by rights, also when the sweep is late: an answer after the day does not count.
 
-    Where there is nothing left to decide, it lapses unsaid.
+    Where there is nothing left to decide, or nobody can read any more what it is about, it lapses unsaid.
     """
     if which.decision is not Decision.OPEN:
         return which.decision
-    subject = _subject(which)
-    if not await MATTERS[subject.matter].stands(office, subject):
+    if which.subject is None or not await MATTERS[which.subject.matter].stands(office, which.subject):
         await office.uow.approvals.decide(which, Decision.LAPSED)
         await office.uow.audit.write(WENK, "approval.needless")
         return Decision.LAPSED

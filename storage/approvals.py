@@ -1,6 +1,7 @@
 """What a second person has to agree with before it is done: asked, answered once, or lapsed after a day."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -11,6 +12,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from storage.schema import approval
 from storage.session import REGION, Repository
+from storage.vault import Unsealable
 
 PATIENCE_MS = int(timedelta(days=1).total_seconds() * 1000)
 """How long an approval waits for an answer."""
@@ -35,7 +37,10 @@ class Subject(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """`subject` is sealed, and gone once it is decided: what was asked about whom is in the audit log."""
+    """`subject` is sealed, and gone once it is decided: what was asked about whom is in the audit log.
+
+    It is gone, too, where the row does not open: another master key sealed it.
+    """
 
     id: int
     ref: str
@@ -87,7 +92,10 @@ class Approvals(Repository):
         return int(await self._s.value(select(func.count()).where(approval.c.lapses_at <= self._s.now_ms)))
 
     def _approval(self, row: Row[Any]) -> Approval:
-        opened = self._s.vault.open_mail(row.sealed, _bound_to(row.ref)) if row.sealed is not None else None
+        opened: bytes | None = None
+        if row.sealed is not None:
+            with suppress(Unsealable):
+                opened = self._s.vault.open_mail(row.sealed, _bound_to(row.ref))
         return Approval(
             id=row.id,
             ref=row.ref,

@@ -13,7 +13,7 @@ from sqlalchemy import Column, ColumnElement, Row, Table, and_, bindparam, delet
 from domain.child import Child
 from storage.audit import AuditLog
 from storage.keys import Keys
-from storage.schema import inbox, outbox, question, rotation, signal, tag
+from storage.schema import approval, inbox, outbox, question, rotation, signal, tag
 from storage.session import Repository, Session
 from storage.signals import Signals, can_be_found, generation
 from storage.vault import VERSION_BYTES, Unsealable, mail_prefix
@@ -28,6 +28,7 @@ _MAIL: Final = (
     (inbox, inbox.c.event_id, inbox.c.state.in_(("new", "waiting"))),
     (outbox, outbox.c.id, outbox.c.state == "pending"),
     (question, question.c.slot + " " + question.c.user_id, question.c.sealed.is_not(None)),
+    (approval, approval.c.ref, approval.c.sealed.is_not(None)),
 )
 
 

@@ -151,9 +151,15 @@ class Model:
             signal.ended = self.day
             return
         shown = [other for other in self._compared(signal) if signal.owner in self.told[other.ref]]
+        code = {"fout": "mistake_after_disclosure", "overleden": "deceased_after_disclosure"}[reason]
+        # What its owner was told of over another signal, of the child that it may be: rather reported than not.
+        for other in self._others(signal):
+            if other not in shown and signal.owner in self.told[other.ref]:
+                self.may.add((self.coordinator, "alarm", code, signal.owner))
+                if reason == "fout" and self.standing[other.owner]:
+                    self.may.add((other.owner, "match.mistake", signal.owner))
         if shown:
             # Placing, reading and withdrawing would be a search.
-            code = {"fout": "mistake_after_disclosure", "overleden": "deceased_after_disclosure"}[reason]
             self.must[self.coordinator, "alarm", code, signal.owner] += 1
         for owner in {other.owner for other in shown} if reason == "fout" else ():
             self._hears(owner, "match.mistake", signal.owner)
@@ -189,7 +195,7 @@ class Model:
             return "not_found"
         telling = signal.telling
         if what == "uitstel":
-            if not telling.left:
+            if not telling.left or signal.state(self.day) != "active":
                 return "not_allowed"
             return "notice.postponed" if telling.is_postponed(self.day) else "notice.postponing"
         is_needless = what in {"ouders", "kind"} and not ADDRESSEES[what] <= telling.must
@@ -350,12 +356,12 @@ class Model:
                 request.open = False
 
     def _is_to_decide(self, request: Request) -> Signal | None:
-        """The signal of a request, which waits no more; None if there is nothing to decide: gone, or all were told."""
+        """The signal of a request, which waits no more; None if there is nothing to decide: ended, or all were told."""
         signal = self.signals.get(request.signal)
         if signal is None:
             return None
         signal.telling.waiting, signal.telling.seen = False, self.day
-        return signal if signal.telling.left and signal.state(self.day) != "erased" else None
+        return signal if signal.telling.left and signal.state(self.day) == "active" else None
 
     def _look(self, signals: Iterable[Signal]) -> None:
         for signal in signals:

@@ -5,7 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from storage.schema import approval as approval_table
 from tests.storage.house import ANNA, FATIMA, JOOST, LIN, START, House, open_house
 
 BERT = "@bert:localhost"
@@ -148,6 +150,19 @@ async def test_who_asks_again_after_the_day_gets_a_new_number(both: House, *, sw
     assert (said(both, FATIMA, "notice.refused"), said(both, ANNA, "approval.lapsed")) == (1, 1)
     assert (await both.answer(ANNA, f"akkoord {answer['approval']}"))["decision"] == "yes"
     assert both.last(FATIMA, "notice.postponed")["ref"] == ref
+
+
+async def test_what_nobody_can_read_any_more_lapses_and_holds_up_nothing(both: House) -> None:
+    """Its row was sealed under a master key that is gone."""
+    ref, approval = await asked(both)
+    async with both.storage.unit() as uow:
+        await uow._session.run(update(approval_table).values(sealed=b"\0\0\0\7another key"))
+    assert (await both.answer(BERT, "akkoord"))["approvals"] == []
+    answer = await both.answer(FATIMA, f"ingelicht {ref} uitstel")
+    assert answer["approval"] != approval
+    await both.pass_time(days=1)
+    assert said(both, FATIMA, "notice.refused") == 1
+    assert (await both.answer(ANNA, f"akkoord {approval}"))["decision"] == "lapsed"
 
 
 async def test_nothing_is_postponed_of_a_signal_that_ended(both: House) -> None:

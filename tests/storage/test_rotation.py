@@ -11,11 +11,12 @@ from sqlalchemy import delete, event, select, update
 from domain.child import Child
 from handlers.matching import tags_of
 from handlers.sweep import count_due
+from storage.approvals import Subject
 from storage.inbox import Said
 from storage.journal import Journal
 from storage.keys import Keys
-from storage.rotation import BATCH
-from storage.schema import signal, tag
+from storage.rotation import _MAIL, BATCH
+from storage.schema import metadata, signal, tag
 from storage.signals import generation
 from storage.vault import Vault
 from tests.storage.archive import OTHER, OWNER, Archive, a_child, place
@@ -37,6 +38,8 @@ from tests.storage.rekeying import (
     until_all_is_done,
 )
 from tests.storage.wire import POINTS, Fragile, Fuse, Killed
+
+ASKED = Subject("postpone", 1, "S-000001")
 
 
 async def test_everything_opens_and_is_found_before_meanwhile_and_after(archive: Archive) -> None:
@@ -133,12 +136,14 @@ async def test_what_is_on_its_way_is_sealed_anew_and_arrives(archive: Archive) -
         for slot in ("question", "family"):
             await uow.questions.put(OWNER, slot, "card", slot.encode())
             await uow.questions.put(OTHER, slot, "card", slot.encode())
+        await uow.approvals.open("A-000001", OWNER, ASKED)
+        await uow.audit.write(OWNER, "notice.postponing")
     newer(archive.keys)
     rotation = running(archive)
     await rotation._take()
     async with archive.storage.reading() as uow:
-        assert (await uow.rotation.left()).reseal == MANY + 2 + 4
-        assert await uow.rotation.under(1) == MANY + 2 + 4
+        assert (await uow.rotation.left()).reseal == MANY + 2 + 4 + 1
+        assert await uow.rotation.under(1) == MANY + 2 + 4 + 1
     await look(rotation)
     await archive.storage.take(archive.storage.keys.without_master(1))
     async with archive.storage.unit() as uow:
@@ -157,6 +162,15 @@ async def test_what_is_on_its_way_is_sealed_anew_and_arrives(archive: Archive) -
                 kept = await uow.questions.get(user_id, slot)
                 assert kept is not None
                 assert kept.state == slot.encode()
+        assert [each.subject for each in await uow.approvals.open_ones()] == [ASKED]
+
+
+def test_everything_that_is_sealed_is_sealed_anew() -> None:
+    """Under the key of a signal are its child and what its family was told; all else is mail."""
+    theirs = {"signal.sealed_child", "notice.sealed"}
+    columns = (f"{table.name}.{column.name}" for table in metadata.sorted_tables for column in table.columns)
+    found = {name for name in columns if name.partition(".")[2].startswith("sealed")}
+    assert found == theirs | {f"{table.name}.sealed" for table, _name, _waits in _MAIL}
 
 
 @pytest.mark.parametrize("point", POINTS)

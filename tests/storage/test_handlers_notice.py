@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.life import Event
-from handlers import sweep
+from handlers import steps
 from handlers.life import happen
 from handlers.notice import remind
 from handlers.office import Office
@@ -216,7 +216,7 @@ async def test_one_card_for_all_that_somebody_placed_and_one_for_the_coordinator
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where they are more than are done in one unit of work; one by itself is as it was."""
-    monkeypatch.setattr(sweep, "BATCH", 2)
+    monkeypatch.setattr(steps, "BATCH", 2)
     of_joost = await house.place(JOOST)
     of_fatima = [await house.place(FATIMA, YOUNG.replace("Sanne", name)) for name in ("Tim", "Eva", "Bo")]
     for number, kind in ((3, REMINDED), (14, REMINDED)):
@@ -228,7 +228,7 @@ async def test_one_card_for_all_that_somebody_placed_and_one_for_the_coordinator
         assert "ref" not in card["wenk"]
         assert all(ref in card["body"] for ref in of_fatima)
         assert (house.last(JOOST, kind)["ref"], "refs" in house.last(JOOST, kind)) == (of_joost, False)
-    monkeypatch.setattr(sweep, "BATCH", 50)
+    monkeypatch.setattr(steps, "BATCH", 50)
     await day(house, 15)
     assert said(house, ANNA, OVERDUE) == 1
     assert house.last(ANNA, OVERDUE)["refs"] == [of_joost, *of_fatima]

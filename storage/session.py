@@ -83,10 +83,13 @@ class Session:
         self._waiting.setdefault(statement, []).append(values)
 
     async def flush(self) -> None:
-        """Execute what waits; who asks or changes anything need not think of it."""
-        waiting, self._waiting = self._waiting, {}
-        for statement, values in waiting.items():
-            await self._execute(statement, values if len(values) > 1 else values[0])
+        """Execute what waits; who asks or changes anything need not think of it.
+
+        What fails waits still: nothing is committed without it, not even if somebody lets the fault pass.
+        """
+        for statement, values in list(self._waiting.items()):
+            await self._execute_now(statement, values if len(values) > 1 else values[0])
+            del self._waiting[statement]
 
     async def put(self, table: Table, values: Mapping[str, Any]) -> None:
         """Insert a row, or change the one that has its primary key."""
@@ -109,6 +112,9 @@ class Session:
     async def _execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
         if self._waiting:
             await self.flush()
+        return await self._execute_now(statement, values)
+
+    async def _execute_now(self, statement: Executable, values: Values | None) -> CursorResult[Any]:
         work = self._connection.execute(statement, values)
         # On SQLite nothing waits (storage/sqlite.py), so nothing can be cut off in the middle.
         return await (work if self._connection.dialect.name == "sqlite" else finish(work))

@@ -3,11 +3,13 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import cycle
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.introducing import Pairing
@@ -70,6 +72,25 @@ async def test_a_unit_that_raises_leaves_nothing(archive: Archive) -> None:
     assert await names(archive) == set()
     assert await archive.head() == before
     assert woken == []
+
+
+async def test_a_fault_in_what_was_to_be_written_later_cannot_be_let_pass(archive: Archive) -> None:
+    """Else the lines of the audit log that waited beside it would be missing, and all else committed."""
+    before = await archive.head()
+
+    async def let_pass() -> None:
+        async with archive.storage.unit() as uow:
+            await found("gone", uow)
+            await uow.people.organisations()
+            await uow.outbox.post("no such room", "help", {"wenk": {"kind": "help"}})
+            await uow.audit.write(OWNER, "organisation.added")
+            with suppress(DBAPIError):
+                await uow.people.organisations()
+
+    with pytest.raises(DBAPIError):
+        await let_pass()
+    assert await names(archive) == set()
+    assert await archive.head() == before
 
 
 async def test_what_is_new_is_announced_once_it_is_committed(archive: Archive) -> None:

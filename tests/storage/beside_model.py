@@ -227,6 +227,10 @@ class BesideModel(RuleBasedStateMachine):
             assert all(self.doubts.may_know(who, ref) for who in fresh), ref
             if ref in model.told:
                 model.told[ref] |= fresh
+        for ref in access.keys() & model.ended_in_silence & model.signals.keys():
+            fresh = access[ref] - model.told[ref]
+            assert fresh <= {other.owner for other in model.came_meanwhile(model.signals[ref])}, ref
+            model.told[ref] |= fresh
         assert access == {ref: model.told[ref] for ref in access}
 
     def all_that_was_said_is_right(self) -> None:

@@ -104,6 +104,9 @@ class Model:
     told: dict[str, set[str]] = field(default_factory=dict)
     paired: set[frozenset[str]] = field(default_factory=set)
     """Of doubtful children, as they are found: which were compared, and of `told` who was told."""
+    ended_in_silence: set[str] = field(default_factory=set)
+    """Signals that ended while their owners were suspended: who came meanwhile could not meet them, and is shown them
+    when their own signal is looked at again, soon."""
     circles: set[frozenset[str]] = field(default_factory=set)
     """All that were ever brought together."""
     must: Counter[Heard] = field(default_factory=Counter)
@@ -372,6 +375,14 @@ class Model:
             elif state == "inactive" and not signal.ended and not signal.expired:
                 signal.expired = True
                 self._hears(signal.owner, "signal.expired", signal.ref)
+                if not self.standing[signal.owner] and not signal.child.doubtful:
+                    self.ended_in_silence.add(signal.ref)
+                    until = frozenset({(signal.owner, signal.until)})
+                    self.may |= {(who.owner, "match.earlier", who.ref, until) for who in self.came_meanwhile(signal)}
+
+    def came_meanwhile(self, ended: Signal) -> list[Signal]:
+        """Those to whom a signal that ended in silence may be shown."""
+        return [other for other in self._active(self._others(ended)) if other.child.surely(ended.child)]
 
     def _forget(self, signal: Signal) -> None:
         del self.signals[signal.ref], self.told[signal.ref]

@@ -90,8 +90,8 @@ async def he_is_23(life: Life) -> None:
     closed = ("match.closed", life.his_match)
     await life.years.at_midnight(
         "2029-10-28",
-        fatima=[("signal.erased", life.refs["him"]), closed],
-        joost=[("signal.erased", life.refs["him too"]), closed, closed],
+        fatima=[("signal.erased", life.refs["him"])],
+        joost=[("signal.erased", life.refs["him too"]), closed],
     )
     assert set(await listed(life.fatima)) == {life.refs["her"]}
 
@@ -163,9 +163,8 @@ async def withdrawn_after_that(life: Life) -> None:
     assert await withdraws(life.lin, refs["again"], "fout") == ([], [refs["lin's"]])  # of years ago
     await years.told(
         anna=[("alarm", "mistake_after_disclosure")],
-        fatima=[("match.mistake", refs["anew"]), closed, closed],  # in the room, and at the desk
+        fatima=[("match.mistake", refs["anew"]), closed],
         joost=[("match.mistake", refs["joost's"])],
-        lin=[closed],
     )
     assert await withdraws(life.fatima, refs["anew"], "overleden") == ([refs["her"]], [])  # which it renewed
     await years.told(anna=[("alarm", "deceased_after_disclosure")])

@@ -106,8 +106,11 @@ class Years:
         await asyncio.gather(*(seat.ask("help") for seat in self.seats.values()))
 
     def _heard(self, name: str) -> list[Heard]:
-        cards = self.seats[name].who.cards[self._read.get(name, 0) :]
-        return sorted((card.wenk["kind"], _about(card)) for card in cards if _is_news(card))
+        seat = self.seats[name]
+        cards = [card for card in seat.who.cards[self._read.get(name, 0) :] if _is_news(card)]
+        # In the room, which is emptied at once, whoever is slow never sees it: who has to know is told at the desk.
+        lasting = (card for card in cards if card.wenk["kind"] != "match.closed" or card.room_id == seat.desk)
+        return sorted((card.wenk["kind"], _about(card)) for card in lasting)
 
     async def _move(self, moment: datetime) -> None:
         self._clock.move(moment - datetime.now(UTC))
